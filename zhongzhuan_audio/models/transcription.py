@@ -1,0 +1,248 @@
+"""The one thing that a transcription call returns, whatever format was asked for."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any, Literal
+
+import attrs
+
+from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
+from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.text import join_texts
+from zhongzhuan_audio.subtitles import Cue, render_srt, render_vtt
+
+__all__ = ["Segment", "Transcription", "Usage", "Word"]
+
+_REPR_CHARS = 60
+_HTML_ROWS = 200
+_CUE_MAX_S = 7.0
+_CUE_MAX_CHARS = 84
+_CUE_GAP_S = 1.0
+_SENTENCE_ENDS = tuple(".?!。？！…")
+
+
+@attrs.frozen(kw_only=True)
+class Word:
+    """A word and when it was said."""
+
+    word: str
+    start: float
+    """Seconds from the beginning of the recording."""
+    end: float
+    """Seconds from the beginning of the recording."""
+
+
+@attrs.frozen(kw_only=True)
+class Segment:
+    """A stretch of speech; names are those of the wire's ``verbose_json``.
+
+    Source: OpenAI's API reference, object ``TranscriptionSegment``. What a relay left out is None.
+    """
+
+    id: int
+    start: float
+    """Seconds from the beginning of the recording."""
+    end: float
+    """Seconds from the beginning of the recording."""
+    text: str
+    """Without the blanks that Whisper puts before a segment."""
+    speaker: str | None = None
+    """Who speaks, where the model tells."""
+    seek: int | None = None
+    """Frame (10 ms each) at which the decoding window began."""
+    tokens: tuple[int, ...] | None = None
+    temperature: float | None = None
+    avg_logprob: float | None = None
+    """Mean log probability of the tokens; below -1 the text is doubtful."""
+    compression_ratio: float | None = None
+    """Above 2.4 the text repeats itself."""
+    no_speech_prob: float | None = None
+    """0 to 1."""
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """What the relay says it counted; None where it does not say."""
+
+    type: str | None = None
+    """"duration" or "tokens"."""
+    seconds: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Transcription:
+    """A recording's text, and its times where the answer had them."""
+
+    text: str
+    language: str | None = None
+    """As the relay wrote it: "english" and "en" both occur."""
+    duration: float | None = None
+    """Seconds."""
+    segments: tuple[Segment, ...] = ()
+    """Empty where the answer had no times."""
+    words: tuple[Word, ...] = ()
+    """Empty unless word times were asked for and given."""
+    usage: Usage | None = None
+    body: str = attrs.field(default="", repr=False)
+    """The answer, verbatim."""
+    request_id: str | None = None
+    """The relay's own id of the request."""
+    attempts: tuple[Attempt, ...] = ()
+    """Every request that this answer took, in order; the last is the one that succeeded."""
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+    def __repr__(self) -> str:
+        """Return the beginning of the text and what there is of times."""
+        text = self.text if len(self.text) <= _REPR_CHARS else f"{self.text[:_REPR_CHARS]}…"
+        facts = [repr(text)]
+        if self.language:
+            facts.append(f"language={self.language!r}")
+        if self.duration is not None:
+            facts.append(f"duration={self.duration:g}")
+        if self.segments:
+            facts.append(f"segments={len(self.segments)}")
+        if self.words:
+            facts.append(f"words={len(self.words)}")
+        return f"Transcription({', '.join(facts)})"
+
+    def _repr_html_(self) -> str:
+        """Return a timed table for a notebook, or the text where there are no times; 200 rows at most."""
+        head = f"<p>{html.escape(self.text)}</p>"
+        cues = list(self._cues())
+        if not cues:
+            return head
+        speakers = {id(cue): segment.speaker for cue, segment in zip(cues, self.segments, strict=False)}
+        spoken = any(speakers.values())
+        rows = []
+        for cue in cues[:_HTML_ROWS]:
+            speaker = f"<td>{html.escape(speakers[id(cue)] or '')}</td>" if spoken else ""
+            rows.append(
+                f"<tr><td>{_clock(cue.start)}</td><td>{_clock(cue.end)}</td>{speaker}"
+                f'<td style="text-align:left">{html.escape(cue.text)}</td></tr>'
+            )
+        more = len(cues) - _HTML_ROWS
+        tail = f"<p>and {more} more</p>" if more > 0 else ""
+        titles = "<th>start</th><th>end</th>" + ("<th>speaker</th>" if spoken else "") + "<th>text</th>"
+        return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}"
+
+    def to_text(self) -> str:
+        """Return the text with a line end."""
+        return f"{self.text}\n"
+
+    def to_srt(self) -> str:
+        """Return SubRip subtitles.
+
+        Raises:
+            NoTimingError: The answer had no times; nothing is invented.
+        """
+        return render_srt(self._timed())
+
+    def to_vtt(self) -> str:
+        """Return WebVTT subtitles.
+
+        Raises:
+            NoTimingError: The answer had no times; nothing is invented.
+        """
+        return render_vtt(self._timed())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the transcript as plain values with the wire's names, without what is not known."""
+        whole = attrs.asdict(self, filter=attrs.filters.exclude("body", "attempts"), value_serializer=_plain)
+        kept = {name: value for name, value in whole.items() if value is not None and value != []}
+        for name in ("segments", "words"):
+            if name in kept:
+                kept[name] = [{key: value for key, value in row.items() if value is not None} for row in kept[name]]
+        if "usage" in kept:
+            kept["usage"] = {key: value for key, value in kept["usage"].items() if value is not None}
+        return kept
+
+    def to_json(self) -> str:
+        """Return `to_dict` as indented JSON with a line end."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
+
+    def render(self, format: Literal["txt", "text", "srt", "vtt", "json"]) -> str:  # noqa: A002 - the word users know
+        """Return the transcript in one of the four forms.
+
+        Raises:
+            ConfigurationError: There is no such form.
+            NoTimingError: Subtitles were asked of an answer without times.
+        """
+        forms = {
+            "txt": self.to_text,
+            "text": self.to_text,
+            "srt": self.to_srt,
+            "vtt": self.to_vtt,
+            "json": self.to_json,
+        }
+        if format not in forms:
+            raise ConfigurationError(f"no transcript form {format!r}", hint="use .txt, .srt, .vtt or .json")
+        return forms[format]()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the transcript in the form that the suffix names: .txt, .srt, .vtt or .json.
+
+        The file is whole or not there: it is written beside its place and renamed.
+
+        Raises:
+            ConfigurationError: The suffix is another.
+            NoTimingError: Subtitles were asked of an answer without times; no file is made.
+            OSError: The file cannot be written.
+        """
+        suffix: Any = PurePath(path).suffix.lower().removeprefix(".")
+        write_text(path, self.render(suffix))
+
+    def _timed(self) -> list[Cue]:
+        cues = list(self._cues())
+        if not cues and self.text.strip():
+            raise NoTimingError(
+                "the answer has no times, so there are no subtitles to write",
+                hint="ask for response_format='verbose_json', 'srt' or 'vtt', of a model that gives them (whisper-1)",
+                request_id=self.request_id,
+                partial=self,
+            )
+        return cues
+
+    def _cues(self) -> Iterator[Cue]:
+        if self.segments:
+            for segment in self.segments:
+                yield Cue(segment.start, segment.end, segment.text)
+        else:
+            yield from _cues_from_words(self.words)
+
+
+def _cues_from_words(words: tuple[Word, ...]) -> Iterator[Cue]:
+    """Group words into cues at sentence ends, pauses, and a length that a reader can follow."""
+    group: list[Word] = []
+    for word in words:
+        if group and (
+            word.start - group[-1].end > _CUE_GAP_S
+            or word.end - group[0].start > _CUE_MAX_S
+            or sum(len(each.word) + 1 for each in group) + len(word.word) > _CUE_MAX_CHARS
+            or group[-1].word.rstrip().endswith(_SENTENCE_ENDS)
+        ):
+            yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
+            group = []
+        group.append(word)
+    if group:
+        yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
+
+
+def _plain(_: type, __: attrs.Attribute[Any], value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(seconds, 0.0), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:06.3f}"
