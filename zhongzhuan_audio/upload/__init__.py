@@ -1,0 +1,1 @@
+"""The upload: anything that can be a recording -> a sized, named, reopenable source -> one request body."""

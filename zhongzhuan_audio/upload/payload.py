@@ -1,0 +1,158 @@
+"""The whole request body as one aiohttp payload: form fields and recording, of known length, sendable again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from aiohttp.payload import Payload
+
+from zhongzhuan_audio.errors import TimedOutError
+from zhongzhuan_audio.upload.readers import Reader
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
+
+    from zhongzhuan_audio.upload.source import Source
+
+__all__ = ["CHUNK_BYTES", "Progress", "UploadPayload"]
+
+CHUNK_BYTES = 256 * 1024
+"""The buffer of one upload, and the size up to which a whole body goes out as one write."""
+
+Progress = Callable[[int, int], None]
+"""Called as ``on_progress(sent_bytes, total_bytes)`` on the loop, of the recording's own bytes; it must not block."""
+
+
+class UploadPayload(Payload):
+    """A multipart body around a recording.
+
+    One payload serves one attempt; a retry makes another of the same source.
+
+    Attributes:
+        complete: Whether the whole body was handed to the connection; the relay may then have done the work.
+        failure: What ended the upload on our side (the file changed, the link stood still, a progress function
+            raised), to be raised in place of the connection error that aiohttp makes of it.
+    """
+
+    _autoclose = True
+
+    def __init__(
+        self,
+        source: Source,
+        prefix: bytes,
+        suffix: bytes,
+        *,
+        content_type: str,
+        stall_s: float | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        super().__init__(source, content_type=content_type)
+        self._source = source
+        self._prefix = prefix
+        self._suffix = suffix
+        self._stall_s = stall_s
+        self._on_progress = on_progress
+        self._size = len(prefix) + source.size_bytes + len(suffix)
+        self.complete = False
+        self.failure: BaseException | None = None
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:
+        """Refuse: a recording is never decoded as text.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("an upload has no text form")
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send the body."""
+        await self.write_with_length(writer, None)
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Send the body; `content_length` is always the payload's own size."""
+        try:
+            reader = await self._source.open()
+            try:
+                if self._size <= CHUNK_BYTES:
+                    await self._send_whole(writer, reader)
+                else:
+                    await self._send_in_chunks(writer, reader)
+            finally:
+                reader.close()
+        except Exception as error:
+            # A connection that closes under us is the transport's own affair; the answer may still say why.
+            if not isinstance(error, ConnectionError):
+                self.failure = error
+            raise
+        self.complete = True
+
+    async def _send_whole(self, writer: AbstractStreamWriter, reader: Reader) -> None:
+        body = bytearray(self._size)
+        body[: len(self._prefix)] = self._prefix
+        end = self._size - len(self._suffix)
+        await self._fill(reader, memoryview(body)[len(self._prefix) : end], remaining=self._source.size_bytes)
+        body[end:] = self._suffix
+        await self._source.verify(reader)
+        await writer.write(body, drain=False)  # type: ignore[call-arg] - StreamWriter has it, its base class not
+        await self._drain(writer)
+        self._report(self._source.size_bytes)
+
+    async def _send_in_chunks(self, writer: AbstractStreamWriter, reader: Reader) -> None:
+        """Send through one buffer that is used again once the transport holds none of it."""
+        transport: asyncio.WriteTransport = writer.transport  # type: ignore[attr-defined]
+        # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
+        transport.set_write_buffer_limits(high=1)
+        try:
+            buffer = memoryview(bytearray(CHUNK_BYTES))
+            buffer[: len(self._prefix)] = self._prefix
+            filled, total = len(self._prefix), self._source.size_bytes
+            remaining = total
+            while remaining:
+                room = buffer[filled : filled + remaining]
+                await self._fill(reader, room, remaining=remaining)
+                filled += len(room)
+                remaining -= len(room)
+                if not remaining:
+                    # Checked while the relay still waits for the end: it cannot take this upload for a whole one.
+                    await self._source.verify(reader)
+                await writer.write(buffer[:filled], drain=False)  # type: ignore[call-arg]
+                await self._drain(writer)
+                self._report(total - remaining)
+                # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
+                await asyncio.sleep(0)
+                if transport.get_write_buffer_size():
+                    buffer = memoryview(bytearray(CHUNK_BYTES))
+                filled = 0
+            await writer.write(self._suffix, drain=False)  # type: ignore[call-arg]
+            await self._drain(writer)
+        finally:
+            transport.set_write_buffer_limits()
+
+    async def _fill(self, reader: Reader, room: memoryview, *, remaining: int) -> None:
+        done = 0
+        while done < len(room):
+            count = await reader.readinto(room[done:])
+            if not count:
+                raise self._source.changed(self._source.size_bytes - remaining + done)
+            done += count
+
+    async def _drain(self, writer: AbstractStreamWriter) -> None:
+        transport: Any = writer.transport  # type: ignore[attr-defined]
+        if transport is None or not transport.get_write_buffer_size():
+            return
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await writer.drain()
+        except TimeoutError:
+            raise TimedOutError(
+                f"the upload stood still for {self._stall_s:g} s",
+                phase="upload",
+                retryable=True,
+                hint="the link or the relay is stuck; try again, or raise Timeouts.upload_stall_s",
+            ) from None
+
+    def _report(self, sent_bytes: int) -> None:
+        if self._on_progress is not None:
+            self._on_progress(sent_bytes, self._source.size_bytes)

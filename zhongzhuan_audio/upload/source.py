@@ -1,0 +1,295 @@
+"""Anything that can be a recording -> a named, sized source that opens as often as there are attempts."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import io
+import os
+import stat
+from collections.abc import AsyncIterable, Callable
+from pathlib import PurePath
+from typing import IO, Any, Protocol, TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
+from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
+from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader, in_thread
+from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, spool
+
+__all__ = ["AsyncReadable", "AudioFile", "Openable", "Source", "open_source"]
+
+
+class AsyncReadable(Protocol):
+    """An upload that a web framework hands on: FastAPI's or Starlette's ``UploadFile``, an aiofiles file."""
+
+    async def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, empty at the end."""
+
+
+class Openable(Protocol):
+    """A path-like object that opens itself: ``upath.UPath``, ``zipfile.Path``."""
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+
+    def open(self, mode: str, /) -> IO[bytes]:
+        """Return a binary file."""
+
+
+AudioFile: TypeAlias = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | tuple[str, bytes]
+    | IO[bytes]
+    | AsyncIterable[bytes]
+    | AsyncReadable
+    | Openable
+)
+"""Everything that `transcribe` takes as a recording."""
+
+_ACCEPTED = "give a path, bytes, (name, bytes), an open binary file, an async iterable of bytes or an upload object"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Source:
+    """A recording that can be sent as often as it takes.
+
+    Close it when the call is over: what was spooled vanishes then.
+    """
+
+    label: str
+    """What to call it in a message: the path or the name."""
+    filename: str
+    """As it goes out: safe, with the extension that matches the bytes."""
+    format: AudioFormat | None
+    """None where the bytes were not recognised."""
+    size_bytes: int
+    _open: Callable[[], Reader]
+    _close: Callable[[], None] = lambda: None
+
+    async def open(self) -> Reader:
+        """Begin a pass over the bytes.
+
+        Raises:
+            AudioSourceError: It is gone, or has another size than when it was first looked at.
+        """
+        with _explained(self.label):
+            reader = self._open()
+        try:
+            await self.verify(reader)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    async def verify(self, reader: Reader) -> None:
+        """Check that the recording still has the size that was announced.
+
+        Raises:
+            AudioSourceError: It has grown or shrunk.
+        """
+        with _explained(self.label):
+            size = await reader.size()
+        if size != self.size_bytes:
+            raise self.changed(size)
+
+    def changed(self, size: int) -> AudioSourceError:
+        """Return the error for a recording that is not as long as announced."""
+        verb = "grew" if size > self.size_bytes else "shrank"
+        return AudioSourceError(
+            f"{self.label} {verb} while it was sent: {self.size_bytes} bytes were announced, now there are {size}",
+            hint="wait until the recording is finished, then send it again",
+            source=self.label,
+        )
+
+    def close(self) -> None:
+        """Let go of what was spooled."""
+        self._close()
+
+
+class _explained:  # noqa: N801 - reads as a verb at the `with`
+    """Turns an OSError into an `AudioSourceError`; a class, since a generator costs more than the reads it guards."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, OSError):
+            raise _source_error(self._label, error) from error
+
+
+def _source_error(label: str, error: OSError) -> AudioSourceError:
+    reasons = {
+        errno.ENOENT: (f"no such file: {label}", "check the path"),
+        errno.ENOTDIR: (f"no such file: {label}", "check the path"),
+        errno.EACCES: (f"{label} may not be read by this user", "check its permissions"),
+        errno.EPERM: (f"{label} may not be read by this user", "check its permissions"),
+        errno.EISDIR: (f"{label} is a folder", "give a file"),
+        errno.ENAMETOOLONG: ("the path is too long to be a file's name", _ACCEPTED),
+        errno.EMFILE: (f"cannot open {label}: too many open files", "raise `ulimit -n`, or lower the concurrency"),
+    }
+    message, hint = reasons.get(error.errno or 0, (f"cannot read {label}: {error.strerror or error}", None))
+    if label.startswith(("http://", "https://")):
+        message, hint = f"{label} is an address, not a file", "download it first, or give its bytes"
+    return AudioSourceError(message, hint=hint, source=label)
+
+
+async def open_source(file: object, *, filename: str | None = None) -> Source:
+    """Look at a recording: its name, its size, its first bytes.
+
+    Nothing is read of it but the head, unless it can be read only once: then it is spooled.
+
+    Args:
+        file: See `AudioFile`.
+        filename: The name it goes out under; None takes the file's own, or one made from its format.
+
+    Raises:
+        ConfigurationError: It is of no kind that can be sent.
+        AudioSourceError: It is missing, unreadable, a folder or empty.
+        UnsupportedAudioError: It is plainly not audio.
+    """
+    if filename is not None and not isinstance(filename, str):
+        raise ConfigurationError(f"filename must be a string, not {type(filename).__name__}")
+    if isinstance(file, tuple):
+        if len(file) != 2 or not isinstance(file[0], str):  # noqa: PLR2004 - a pair
+            raise ConfigurationError("file as a tuple must be (name, bytes)", hint=_ACCEPTED)
+        return await open_source(file[1], filename=filename or file[0])
+    if isinstance(file, (bytes, bytearray, memoryview)):
+        return _from_bytes(memoryview(file).cast("B"), filename)
+    if isinstance(file, (str, os.PathLike)):
+        return await _from_path(os.fspath(file), filename)
+    if isinstance(file, io.TextIOBase):
+        raise ConfigurationError("the file is opened as text", hint="open it with mode 'rb'")
+    return await _from_object(file, filename or _name_of(file))
+
+
+def _name_of(file: object) -> str | None:
+    for attribute in ("filename", "name"):
+        name = getattr(file, attribute, None)
+        if isinstance(name, (str, os.PathLike)) and not str(name).startswith("<"):
+            return PurePath(name).name
+    return None
+
+
+async def _from_object(file: Any, name: str | None) -> Source:
+    label = name or "the recording"
+    read = getattr(file, "read", None)
+    if inspect.iscoroutinefunction(read):
+        return await _from_spool(chunks_of_async_reader(file), name)
+    if hasattr(file, "__aiter__"):
+        return await _from_spool(file, name)
+    if callable(read):
+        with _explained(label):
+            if not await in_thread(_is_seekable, file):
+                return await _from_spool(chunks_of_file(file), name)
+            start = int(await in_thread(file.tell))
+            return await _from_opener(lambda: FileReader(lambda: file, start=start, owned=False), name, label)
+    if callable(getattr(file, "open", None)) and isinstance(getattr(file, "name", None), str):
+        return await _from_openable(file, name, label)
+    raise ConfigurationError(f"a {type(file).__name__} is not a recording", hint=_ACCEPTED)
+
+
+def _is_seekable(file: Any) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return bool(seekable()) if callable(seekable) else hasattr(file, "seek")
+
+
+async def _from_openable(file: Any, name: str | None, label: str) -> Source:
+    with _explained(label):
+        opened = await in_thread(file.open, "rb")
+        try:
+            if not await in_thread(_is_seekable, opened):
+                return await _from_spool(chunks_of_file(opened), name)
+        finally:
+            await in_thread(opened.close)
+        return await _from_opener(lambda: FileReader(lambda: file.open("rb")), name, label)
+
+
+async def _from_spool(chunks: AsyncIterable[bytes], name: str | None) -> Source:
+    kept = await spool(chunks, source=name or "the recording")
+    if isinstance(kept, bytes):
+        return _from_bytes(memoryview(kept), name)
+    try:
+        fd = kept.fileno()
+        return await _from_opener(lambda: DescriptorReader(fd, owned=False), name, name or "the recording", kept.close)
+    except BaseException:
+        kept.close()
+        raise
+
+
+def _from_bytes(data: memoryview, name: str | None) -> Source:
+    return _look(data[:HEAD_BYTES], len(data), name, name or "the recording", lambda: BytesReader(data))
+
+
+async def _from_path(path: str | bytes, filename: str | None) -> Source:
+    if isinstance(path, bytes):
+        path = os.fsdecode(path)
+    label = path
+    if not path or "\0" in path:
+        raise AudioSourceError("the path is empty" if not path else "the path holds a NUL", hint=_ACCEPTED)
+    name = filename or os.path.basename(path)  # noqa: PTH119 - a string in, a string out
+    with _explained(label):
+        mode = os.stat(path).st_mode  # noqa: PTH116 - on the loop: no object is made that is not needed
+        if stat.S_ISDIR(mode):
+            raise AudioSourceError(f"{label} is a folder", hint="give a file", source=label)
+        if stat.S_ISREG(mode):
+            return await _from_opener(lambda: DescriptorReader(_open_descriptor(path)), name, label)
+        # A pipe or a device can be read once, and its opening may wait for the other side.
+        opened = await in_thread(_open_binary, path)
+    try:
+        return await _from_spool(chunks_of_file(opened), name)
+    finally:
+        opened.close()
+
+
+def _open_descriptor(path: str) -> int:
+    return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+
+
+def _open_binary(path: str) -> IO[bytes]:
+    return open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+
+
+async def _from_opener(
+    opener: Callable[[], Reader], name: str | None, label: str, close: Callable[[], None] = lambda: None
+) -> Source:
+    with _explained(label):
+        reader = opener()
+        try:
+            size = await reader.size()
+            head = memoryview(bytearray(min(HEAD_BYTES, size)))
+            filled = 0
+            while filled < len(head) and (count := await reader.readinto(head[filled:])):
+                filled += count
+        finally:
+            reader.close()
+    return _look(head[:filled], size, name, label, opener, close)
+
+
+def _look(  # noqa: PLR0917
+    head: memoryview,
+    size: int,
+    name: str | None,
+    label: str,
+    opener: Callable[[], Reader],
+    close: Callable[[], None] = lambda: None,
+) -> Source:
+    """Judge a recording by its head."""
+    if size == 0:
+        raise AudioSourceError(f"{label} is empty", hint="check that the recording was written", source=label)
+    start = bytes(head)
+    kind = sniff(start)
+    if kind is None and (other := describe_other(start)) is not None:
+        raise UnsupportedAudioError(f"{label} is {other}, not audio", hint="give a recording", source=label)
+    return Source(
+        label=label, filename=wire_filename(name, kind), format=kind, size_bytes=size, open=opener, close=close
+    )
