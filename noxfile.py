@@ -1,0 +1,107 @@
+"""The checks of this project; ``nox`` runs them all, ``nox -s tests`` one of them.
+
+All but one share a virtual environment, `.nox/dev`: the embedded relay's model is large, and one copy is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.error_on_missing_interpreters = True
+
+ROOT = Path(__file__).parent
+NOX = ROOT / ".nox"
+SITE = ROOT / ".zensical.toml"
+SAMPLE = ROOT / "tests" / "data" / "jfk.mp3"
+
+
+def _bin(folder: Path, name: str) -> str:
+    """Return the path of a program in a virtual environment."""
+    return str(folder / "Scripts" / f"{name}.exe" if os.name == "nt" else folder / "bin" / name)
+
+
+def _shared(session: nox.Session) -> Path:
+    """Return the shared environment, made or brought up to date where pyproject.toml has changed since."""
+    folder, stamp = NOX / "dev", NOX / "dev" / "installed"
+    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + sys.version.encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        session.log("installing .[dev] into %s", folder.relative_to(ROOT))
+        venv.create(folder, clear=True, with_pip=True)
+        session.run(_bin(folder, "python"), "-m", "pip", "install", "--quiet", "-e", ".[dev]", external=True)
+        stamp.write_text(wanted)
+    return folder
+
+
+def _run(session: nox.Session, program: str, *args: str) -> None:
+    """Run a program of the shared environment."""
+    session.run(_bin(_shared(session), program), *args, external=True)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Check the style and the form of the code."""
+    _run(session, "ruff", "check", ".")
+    _run(session, "ruff", "format", "--check", ".")
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """Check the types, with two checkers, and that the public ones are complete."""
+    _run(session, "mypy")
+    _run(session, "pyright", "--pythonpath", _bin(_shared(session), "python"))
+    _run(session, "pyright", "--verifytypes", "zhongzhuan_audio", "--ignoreexternal")
+
+
+@nox.session(venv_backend="none")
+def layers(session: nox.Session) -> None:
+    """Check that every import points down."""
+    _run(session, "python", "-m", "pytest", "--quiet", "tests/test_layers.py")
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Run the tests and measure what they cover; what is named after ``--`` goes to pytest."""
+    _run(session, "coverage", "erase")
+    _run(session, "coverage", "run", "-m", "pytest", *session.posargs)
+    _run(session, "coverage", "combine", "--quiet")
+    _run(session, "coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the pages, and run the examples in them and in README.md."""
+    _run(session, "zensical", "build", "--clean", "--strict", "--config-file", str(SITE))
+    _run(session, "python", "-m", "pytest", "--quiet", "tests/test_docs.py")
+
+
+@nox.session(venv_backend="none")
+def notebook(session: nox.Session) -> None:
+    """Run the blocking client in a notebook's kernel."""
+    _run(session, "python", "-m", "pytest", "--quiet", "tests/test_notebook.py")
+
+
+@nox.session(venv_backend="none")
+def install_check(session: nox.Session) -> None:
+    """Install the built wheel where nothing else is, alone and with the command."""
+    folder = Path(session.create_tmp())
+    _run(session, "python", "-m", "build", "--wheel", "--outdir", str(folder))
+    wheel = max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime)
+    venv.create(folder / "venv", clear=True, with_pip=True)
+    python, command = _bin(folder / "venv", "python"), _bin(folder / "venv", "zhongzhuan-audio")
+    with session.chdir(folder):
+        session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
+        session.run(python, "-W", "error", "-c", "from zhongzhuan_audio import *; print(Client)", external=True)
+        bare = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+        if bare.returncode == 0 or "zhongzhuan-audio[cli]" not in bare.stderr or bare.stderr.count("\n") != 1:
+            session.error(f"without [cli] the command must say in one line what to install; it said {bare!r}")
+        session.run(python, "-m", "pip", "install", "--quiet", f"{wheel}[cli]", external=True)
+        for option in ("--version", "--help"):
+            session.run(command, option, external=True)
