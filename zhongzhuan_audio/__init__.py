@@ -1,1 +1,128 @@
-"""Async-first client for the audio endpoints of OpenAI-compatible relays (中转站)."""
+"""Async-first client for the audio endpoints of OpenAI-compatible relays (中转站).
+
+>>> from zhongzhuan_audio import Client
+>>> Client().transcribe("jfk.mp3").text  # doctest: +SKIP
+
+Names load when they are first used, so that the import itself costs little.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zhongzhuan_audio._version import __version__
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.blocking import Client
+    from zhongzhuan_audio.client import AsyncClient
+    from zhongzhuan_audio.config import Endpoint, Limits, Timeouts
+    from zhongzhuan_audio.errors import (
+        APIError,
+        Attempt,
+        AudioSourceError,
+        AuthenticationError,
+        BadRequestError,
+        BudgetExceededError,
+        ConfigurationError,
+        InvalidResponseError,
+        JournalError,
+        MissingExtraError,
+        ModelUnavailableError,
+        NotFoundError,
+        NoTimingError,
+        PayloadTooLargeError,
+        PermissionDeniedError,
+        QuotaExceededError,
+        RateLimitError,
+        StreamInterruptedError,
+        TimedOutError,
+        TransportError,
+        UnsupportedAudioError,
+        UpstreamError,
+        ZhongzhuanError,
+    )
+    from zhongzhuan_audio.models import Segment, Transcription, Usage, Word
+
+_HOMES = {
+    "blocking": ("Client",),
+    "client": ("AsyncClient",),
+    "config": ("Endpoint", "Limits", "Timeouts"),
+    "errors": (
+        "APIError",
+        "Attempt",
+        "AudioSourceError",
+        "AuthenticationError",
+        "BadRequestError",
+        "BudgetExceededError",
+        "ConfigurationError",
+        "InvalidResponseError",
+        "JournalError",
+        "MissingExtraError",
+        "ModelUnavailableError",
+        "NoTimingError",
+        "NotFoundError",
+        "PayloadTooLargeError",
+        "PermissionDeniedError",
+        "QuotaExceededError",
+        "RateLimitError",
+        "StreamInterruptedError",
+        "TimedOutError",
+        "TransportError",
+        "UnsupportedAudioError",
+        "UpstreamError",
+        "ZhongzhuanError",
+    ),
+    "models": ("Segment", "Transcription", "Usage", "Word"),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "APIError",
+    "AsyncClient",
+    "Attempt",
+    "AudioSourceError",
+    "AuthenticationError",
+    "BadRequestError",
+    "BudgetExceededError",
+    "Client",
+    "ConfigurationError",
+    "Endpoint",
+    "InvalidResponseError",
+    "JournalError",
+    "Limits",
+    "MissingExtraError",
+    "ModelUnavailableError",
+    "NoTimingError",
+    "NotFoundError",
+    "PayloadTooLargeError",
+    "PermissionDeniedError",
+    "QuotaExceededError",
+    "RateLimitError",
+    "Segment",
+    "StreamInterruptedError",
+    "TimedOutError",
+    "Timeouts",
+    "Transcription",
+    "TransportError",
+    "UnsupportedAudioError",
+    "UpstreamError",
+    "Usage",
+    "Word",
+    "ZhongzhuanError",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name's module when the name is first asked for."""
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

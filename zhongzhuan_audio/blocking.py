@@ -1,0 +1,219 @@
+"""The blocking client: the same coroutines, run in a thread of the client's own through anyio's blocking portal.
+
+The thread is a daemon that runs a portal of its own making. `anyio.from_thread.start_blocking_portal`, kept open by a
+client that nobody closes, would hang the interpreter at exit, and hang a forked child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl as ssl_module
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, wait
+from functools import wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+from zhongzhuan_audio.client import AsyncClient
+from zhongzhuan_audio.config import ApiKey, Limits, Timeouts
+from zhongzhuan_audio.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.relay import Engine
+
+__all__ = ["Client"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_EXIT_WAIT_S = 2.0
+# A thread that waits for a lock cannot be interrupted by Ctrl-C on Windows; it looks up this often there.
+_POLL_S = 0.1 if sys.platform == "win32" else None
+
+
+def _call(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Client, P], T]:
+    """Return the blocking twin of an async method, with its signature and docstring."""
+
+    @wraps(method)
+    def twin(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._run(lambda client: method(client, *args, **kwargs))
+
+    return twin
+
+
+class _Worker:
+    """A daemon thread with an event loop, a portal into it, and the async client that lives there."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+        self.pid = os.getpid()
+        self._ready: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self.thread = threading.Thread(target=self._main, name="zhongzhuan-audio", daemon=True)
+        self.thread.start()
+        self.portal, self._loop, self._stopping = self._ready.result()
+
+    def _main(self) -> None:
+        try:
+            anyio.run(self._serve)
+        except BaseException as error:  # pragma: no cover - no loop to be had: out of file descriptors
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _serve(self) -> None:
+        async with self.client, BlockingPortal() as portal:
+            stopping = asyncio.Event()
+            self._ready.set_result((portal, asyncio.get_running_loop(), stopping))
+            await stopping.wait()
+            await portal.stop(cancel_remaining=True)
+
+    def stop(self) -> None:
+        """Cancel what runs, close the client and end the thread; does nothing in a forked child, which has no thread."""
+        if self.pid != os.getpid() or not self.thread.is_alive():
+            return
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        if threading.current_thread() is not self.thread:
+            self.thread.join(_EXIT_WAIT_S)
+
+
+# A forked child must not let go of its parent's loop and sockets: closing them would reach into the parent.
+_inherited: list[_Worker] = []
+
+
+class Client:
+    """A blocking client of a relay's audio endpoints, for scripts and notebooks.
+
+    It needs no ``with``: an unclosed client ends with the program. Any number of threads may call it at once; it works
+    while the thread's own event loop runs (it blocks that loop for as long), and after a fork. Ctrl-C cancels the request.
+
+    Args:
+        base_url: See `AsyncClient`.
+        api_key: See `AsyncClient`; a function is called on the client's own thread.
+        timeouts: See `AsyncClient`.
+        limits: See `AsyncClient`.
+        proxy: See `AsyncClient`.
+        trust_env: See `AsyncClient`.
+        ssl: See `AsyncClient`.
+        headers: See `AsyncClient`.
+        allow_http: See `AsyncClient`.
+
+    Raises:
+        ConfigurationError: There is no key, or an option is wrong.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: ApiKey | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        ssl: ssl_module.SSLContext | bool | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        self._begin(
+            lambda: AsyncClient(
+                base_url,
+                api_key,
+                timeouts=timeouts,
+                limits=limits,
+                proxy=proxy,
+                trust_env=trust_env,
+                ssl=ssl,
+                headers=headers,
+                allow_http=allow_http,
+            )
+        )
+
+    def _begin(self, make: Callable[[], AsyncClient]) -> None:
+        self._make = make
+        self._client = make()
+        self._worker: _Worker | None = None
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._closed = False
+
+    @classmethod
+    def local(
+        cls,
+        engine: Engine | None = None,
+        *,
+        model_dir: str | os.PathLike[str] | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> Self:
+        """Return a client of a relay of its own, on this machine: no key, no network.
+
+        See `AsyncClient.local`.
+
+        Raises:
+            MissingExtraError: The extra ``local`` is not installed.
+        """
+        client = cls.__new__(cls)
+        client._begin(lambda: AsyncClient.local(engine, model_dir=model_dir, timeouts=timeouts, limits=limits))
+        return client
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Return the endpoint's address; never the key."""
+        return repr(self._client).replace("AsyncClient", type(self).__name__)
+
+    def close(self) -> None:
+        """Cancel what runs and close the connections. May be called more than once."""
+        self._closed = True
+        if self._worker is not None:
+            self._worker.stop()
+
+    def _run(self, function: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+        worker = self._running_worker()
+        if threading.current_thread() is worker.thread:
+            raise RuntimeError("a blocking call from the client's own thread would wait for itself; do it elsewhere")
+        future: Future[T] = worker.portal.start_task_soon(function, worker.client)
+        try:
+            while _POLL_S is not None and not future.done():  # pragma: no cover - Windows
+                wait((future,), timeout=_POLL_S)
+            return future.result()
+        except BaseException:
+            # `portal.call` would leave the coroutine running after Ctrl-C, paying for an answer that nobody takes.
+            future.cancel()
+            raise
+
+    def _running_worker(self) -> _Worker:
+        """Return the worker, begun at the first call, and again in a forked child."""
+        pid = os.getpid()
+        if self._pid != pid:
+            # The lock may have been held by a thread that the child does not have.
+            self._lock, self._pid = threading.Lock(), pid
+        with self._lock:
+            if self._closed:
+                raise ConfigurationError("this client is closed", hint="make a new one")
+            if self._worker is not None and self._worker.pid != pid:
+                _inherited.append(self._worker)
+                self._worker, self._client = None, self._make()
+            if self._worker is None:
+                self._worker = _Worker(self._client)
+                weakref.finalize(self, self._worker.stop)
+            return self._worker
+
+    transcribe = _call(AsyncClient.transcribe)

@@ -1,0 +1,244 @@
+"""The client: checks what is asked, looks at the recording, sends it, decodes the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl as ssl_module
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+from aiohttp import ClientSession
+
+from zhongzhuan_audio._version import __version__
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, Timeouts
+from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.protocol.request import Granularity, ResponseFormat, transcription_fields
+from zhongzhuan_audio.protocol.response import decode_transcription
+from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
+from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.upload.payload import Progress
+from zhongzhuan_audio.upload.source import AudioFile, open_source
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.relay import Engine, LocalRelay
+
+__all__ = ["AsyncClient"]
+
+
+_OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ConfigurationError("headers must be strings")
+        if not (name and name.isascii() and name.isprintable() and value.isprintable()) or " " in name or ":" in name:
+            raise ConfigurationError(f"headers hold {name!r}, whose name or value cannot stand in a header")
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigurationError(f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key")
+    return dict(headers or {})
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncClient runs on asyncio only",
+            hint="under trio use the blocking one: await anyio.to_thread.run_sync(Client().transcribe, 'a.mp3')",
+        ) from None
+
+
+class AsyncClient:
+    """An async client of a relay's audio endpoints.
+
+    Use it with ``async with``, or call `close` when done. Its calls may run side by side on one event loop.
+
+    Args:
+        base_url: The relay's address, in any form that a relay's web page shows; None takes ``ZHONGZHUAN_BASE_URL``, or
+            else ``https://api.zhongzhuan.chat``.
+        api_key: The token, or a function (plain or async) that gives one and is called before each request. None takes
+            the file that ``ZHONGZHUAN_API_KEY_FILE`` names, read again when it changes and when the relay refuses the
+            key, or else ``ZHONGZHUAN_API_KEY``.
+        timeouts: How long each phase may take.
+        limits: How much is asked of the relay at once.
+        proxy: Address of an HTTP proxy; None leaves it to the environment.
+        trust_env: Whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE count. Loopback addresses are
+            never reached through a proxy that only the environment names.
+        ssl: A context of your own, or False to check no certificate at all.
+        headers: Extra headers for each request.
+        session: A session of your own, which stays yours to close.
+        allow_http: Allow plain http to another machine; the key then travels in the clear.
+
+    Raises:
+        ConfigurationError: There is no key, or an option is wrong. Nothing is sent before the first call.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: ApiKey | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        ssl: ssl_module.SSLContext | bool | None = None,
+        headers: Mapping[str, str] | None = None,
+        session: ClientSession | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        limits = limits or Limits()
+        self._timeouts = timeouts or Timeouts()
+        self._endpoint: Endpoint | None = Endpoint.from_options(base_url, api_key, allow_http=allow_http)
+        network = Network(proxy=proxy, trust_env=trust_env, ssl=ssl, max_concurrency=limits.max_concurrency)
+        self._sessions = SessionKeeper(network, session)
+        self._pipeline = Pipeline(
+            self._sessions,
+            headers={"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)},
+        )
+        self._relay: LocalRelay | None = None
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    @classmethod
+    def local(
+        cls,
+        engine: Engine | None = None,
+        *,
+        model_dir: str | os.PathLike[str] | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> Self:
+        """Return a client of a relay of its own, on this machine: no key, no network.
+
+        The relay is a real server on 127.0.0.1, started with the first call and stopped by `close`.
+
+        Args:
+            engine: What recognises speech; None takes Whisper base, which needs the extra ``local``.
+            model_dir: Another CTranslate2 Whisper model's folder.
+            timeouts: How long each phase may take.
+            limits: How much is asked of the relay at once.
+
+        Raises:
+            MissingExtraError: The extra is not installed.
+        """
+        from zhongzhuan_audio.relay import LocalRelay
+
+        relay = LocalRelay(engine, model_dir=model_dir)
+        client = cls("http://127.0.0.1/v1", "unused", timeouts=timeouts, limits=limits, trust_env=False)
+        client._relay = relay
+        client._endpoint = None
+        return client
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    def __repr__(self) -> str:
+        """Return the endpoint's address; never the key."""
+        where = self._endpoint.base_url if self._endpoint else "local"
+        return f"<{type(self).__name__} {where}{' closed' if self._closed else ''}>"
+
+    async def close(self) -> None:
+        """Close the connections, and the embedded relay if there is one. May be called more than once."""
+        self._closed = True
+        await self._sessions.close()
+        if self._relay is not None:
+            await self._relay.close()
+
+    async def transcribe(
+        self,
+        file: AudioFile,
+        *,
+        model: str = "whisper-1",
+        language: str | None = None,
+        prompt: str | None = None,
+        response_format: ResponseFormat = "json",
+        temperature: float | None = None,
+        timestamp_granularities: Iterable[Granularity] | None = None,
+        extra: Mapping[str, Any] | None = None,
+        filename: str | None = None,
+        timeouts: Timeouts | None = None,
+        on_progress: Progress | None = None,
+    ) -> Transcription:
+        """Turn a recording into text.
+
+        Args:
+            file: A path, bytes, ``(name, bytes)``, a binary file (read from its current position, left open), an async
+                iterable of bytes, an upload object with an async ``read``, or a path-like with ``open``. It is streamed,
+                never held in memory whole.
+            model: Model name.
+            language: ISO 639-1 code of what is spoken (``zh``, ``en``; also ``yue``, ``haw``); None lets the model guess.
+            prompt: Words that the recording is likely to hold, or the text before it.
+            response_format: What the relay answers with: ``json`` and ``text`` have no times; ``verbose_json``, ``srt``
+                and ``vtt`` have.
+            temperature: Sampling temperature, 0 to 1; None leaves it to the relay, whose default is 0.
+            timestamp_granularities: "segment", "word" or both, with ``verbose_json``.
+            extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
+            filename: The name that the recording goes out under.
+            timeouts: In place of the client's own, for this call.
+            on_progress: Called on the event loop as ``on_progress(sent_bytes, total_bytes)``.
+
+        Returns:
+            The transcript, whatever the format was.
+
+        Raises:
+            ConfigurationError: An option is out of its range; nothing was sent.
+            AudioSourceError: The recording is missing, unreadable, empty, not audio, or changed while it was sent.
+            TransportError: No answer came.
+            APIError: The relay said no.
+            InvalidResponseError: What came is not a transcript.
+
+        Source: OpenAI's API reference, ``POST /v1/audio/transcriptions``.
+        """
+        fields = transcription_fields(
+            model=model,
+            language=language,
+            prompt=prompt,
+            response_format=response_format,
+            temperature=temperature,
+            timestamp_granularities=timestamp_granularities,
+            extra=extra,
+        )
+        endpoint = await self._ready()
+        source = await open_source(file, filename=filename)
+        try:
+            upload = Upload(path="/audio/transcriptions", source=source, fields=fields, on_progress=on_progress)
+            transcription, attempts = await self._pipeline.send(
+                endpoint,
+                upload,
+                decode=lambda answer: decode_transcription(answer, response_format=response_format, now=_now),
+                timeouts=timeouts or self._timeouts,
+            )
+        finally:
+            source.close()
+        return attrs.evolve(transcription, attempts=attempts)
+
+    async def _ready(self) -> Endpoint:
+        """Return the endpoint, starting the embedded relay if it is the one."""
+        _require_asyncio()
+        if self._closed:
+            raise ConfigurationError("this client is closed", hint="make a new one")
+        if self._endpoint is None:
+            assert self._relay is not None
+            async with self._starting:
+                if self._endpoint is None:
+                    await self._relay.start()
+                    self._endpoint = Endpoint(self._relay.base_url, self._relay.api_key)
+        return self._endpoint

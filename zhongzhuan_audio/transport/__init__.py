@@ -1,0 +1,1 @@
+"""Requests on the wire: one exchange at a time, and what surrounds it."""

@@ -1,0 +1,73 @@
+"""Which proxy, if any, leads to an endpoint."""
+
+from __future__ import annotations
+
+import urllib.request
+from urllib.parse import unquote, urlsplit
+
+import attrs
+from aiohttp import encode_basic_auth
+
+from zhongzhuan_audio.config import Secret, is_loopback
+from zhongzhuan_audio.errors import ConfigurationError
+
+__all__ = ["Proxy", "find_proxy", "parse_proxy"]
+
+
+@attrs.frozen(kw_only=True)
+class Proxy:
+    """An HTTP proxy."""
+
+    url: str
+    """Without user name and password."""
+    headers: dict[str, str] | None = attrs.field(default=None, repr=False)
+    """``Proxy-Authorization`` where the address held a user name."""
+
+
+def parse_proxy(address: str, *, origin: str = "proxy") -> Proxy:
+    """Return the proxy that an address names; ``host:port`` alone means http.
+
+    Raises:
+        ConfigurationError: It is not an http(s) address. SOCKS needs a session of the caller's own.
+    """
+    text = address.strip() if "://" in address else f"http://{address.strip()}"
+    try:
+        parts = urlsplit(text)
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        raise ConfigurationError(f"{origin} is not an address: {error}") from None
+    if parts.scheme.startswith("socks"):
+        raise ConfigurationError(
+            f"{origin} is a SOCKS proxy, which aiohttp does not speak",
+            hint="use the proxy program's HTTP port (often the same one), trust_env=False to go without, or a session "
+            "with aiohttp_socks's connector",
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ConfigurationError(f"{origin} is not an http:// address", hint="it looks like http://127.0.0.1:7890")
+    netloc = f"[{host}]" if ":" in host else host
+    headers = None
+    if parts.username is not None:
+        credentials = encode_basic_auth(unquote(parts.username), unquote(parts.password or ""), "utf-8")
+        headers = {"Proxy-Authorization": Secret(credentials)}
+    return Proxy(url=f"{parts.scheme}://{netloc}{f':{port}' if port else ''}", headers=headers)
+
+
+def find_proxy(base_url: str) -> Proxy | None:
+    """Return the proxy that the environment (or the system's settings) names for an endpoint.
+
+    Never one for this machine itself. Blocking where the system keeps proxies elsewhere than in the environment.
+
+    Raises:
+        ConfigurationError: The environment names something that is no HTTP proxy.
+
+    Source: the variables are those of curl: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, in either case.
+    """
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if is_loopback(host):
+        return None
+    proxies = urllib.request.getproxies()
+    address = proxies.get(parts.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass(host):
+        return None
+    return parse_proxy(address, origin=f"the {parts.scheme} proxy in the environment")
