@@ -77,7 +77,7 @@ class _Worker:
             await portal.stop(cancel_remaining=True)
 
     def stop(self) -> None:
-        """Cancel what runs, close the client and end the thread; does nothing in a forked child, which has no thread."""
+        """Cancel what runs, close the client and end the thread; a forked child has no such thread."""
         if self.pid != os.getpid() or not self.thread.is_alive():
             return
         self._loop.call_soon_threadsafe(self._stopping.set)
@@ -93,7 +93,8 @@ class Client:
     """A blocking client of a relay's audio endpoints, for scripts and notebooks.
 
     It needs no ``with``: an unclosed client ends with the program. Any number of threads may call it at once; it works
-    while the thread's own event loop runs (it blocks that loop for as long), and after a fork. Ctrl-C cancels the request.
+    while the thread's own event loop runs (it blocks that loop for as long), and after a fork. Ctrl-C cancels the
+    request.
 
     Args:
         base_url: See `AsyncClient`.
@@ -162,7 +163,9 @@ class Client:
             MissingExtraError: The extra ``local`` is not installed.
         """
         client = cls.__new__(cls)
-        client._begin(lambda: AsyncClient.local(engine, model_dir=model_dir, timeouts=timeouts, limits=limits))
+        client._begin(  # noqa: SLF001 - its own class
+            lambda: AsyncClient.local(engine, model_dir=model_dir, timeouts=timeouts, limits=limits)
+        )
         return client
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -44,7 +44,9 @@ def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
         if not (name and name.isascii() and name.isprintable() and value.isprintable()) or " " in name or ":" in name:
             raise ConfigurationError(f"headers hold {name!r}, whose name or value cannot stand in a header")
         if name.lower() in _OWN_HEADERS:
-            raise ConfigurationError(f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key")
+            raise ConfigurationError(
+                f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key"
+            )
     return dict(headers or {})
 
 
@@ -181,10 +183,11 @@ class AsyncClient:
 
         Args:
             file: A path, bytes, ``(name, bytes)``, a binary file (read from its current position, left open), an async
-                iterable of bytes, an upload object with an async ``read``, or a path-like with ``open``. It is streamed,
-                never held in memory whole.
+                iterable of bytes, an upload object with an async ``read``, or a path-like with ``open``. It is
+                streamed, never held in memory whole.
             model: Model name.
-            language: ISO 639-1 code of what is spoken (``zh``, ``en``; also ``yue``, ``haw``); None lets the model guess.
+            language: ISO 639-1 code of what is spoken (``zh``, ``en``; also ``yue``, ``haw``); None lets the model
+                guess.
             prompt: Words that the recording is likely to hold, or the text before it.
             response_format: What the relay answers with: ``json`` and ``text`` have no times; ``verbose_json``, ``srt``
                 and ``vtt`` have.
@@ -240,5 +243,5 @@ class AsyncClient:
             async with self._starting:
                 if self._endpoint is None:
                     await self._relay.start()
-                    self._endpoint = Endpoint(self._relay.base_url, self._relay.api_key)
+                    self._endpoint = Endpoint(self._relay.base_url, self._relay.api_key or "unused")
         return self._endpoint

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import attrs
 
@@ -40,7 +40,14 @@ BASE_URL_VARIABLE = "ZHONGZHUAN_BASE_URL"
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (plain or async) that gives one; it is called before each request."""
 
-_ENDPOINT_PATHS = ("/audio/transcriptions", "/audio/translations", "/audio/speech", "/audio", "/chat/completions", "/models")
+_ENDPOINT_PATHS = (
+    "/audio/transcriptions",
+    "/audio/translations",
+    "/audio/speech",
+    "/audio",
+    "/chat/completions",
+    "/models",
+)
 _VERSION_SEGMENT = re.compile(r"v\d+[a-z0-9]*", re.IGNORECASE)
 
 
@@ -110,38 +117,46 @@ def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
         ConfigurationError: It is no http(s) address, holds a user, a query or a fragment, or is plain http to another
             machine.
     """
-    if not isinstance(url, str):
-        raise ConfigurationError(f"base_url must be a string, not {type(url).__name__}")
-    text = url.strip()
-    example = f"it looks like {DEFAULT_BASE_URL}"
-    if not text:
-        raise ConfigurationError("base_url is empty", hint=example)
-    if any(ch.isspace() or not ch.isprintable() for ch in text):
-        raise ConfigurationError("base_url holds a blank or a control character", hint=example)
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"base_url is not an address: {error}", hint=example) from None
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("base_url holds a user name or password", hint="give the key as api_key")
-    scheme, host = parts.scheme.lower(), parts.hostname
+    parts = _split_address(url)
+    scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
     if scheme not in {"http", "https"}:
-        suggestion = f"try https://{text}" if "://" not in text else example
-        raise ConfigurationError(f"base_url {text!r} is neither https:// nor http://", hint=suggestion)
+        hint = _EXAMPLE if "://" in url else f"try https://{url.strip()}"
+        raise ConfigurationError(f"base_url {url.strip()!r} is neither https:// nor http://", hint=hint)
     if not host:
-        raise ConfigurationError(f"base_url {text!r} names no host", hint=example)
-    if parts.query or parts.fragment:
-        raise ConfigurationError("base_url holds a query or a fragment", hint=example)
+        raise ConfigurationError(f"base_url {url.strip()!r} names no host", hint=_EXAMPLE)
     if scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
-            f"base_url {text!r} is plain http: the key and the recording would travel in the clear",
+            f"base_url {url.strip()!r} is plain http: the key and the recording would travel in the clear",
             hint="use https://, or allow_http=True (--allow-http) if you accept that",
         )
     netloc = f"[{host}]" if ":" in host else host
     if port is not None and port != {"http": 80, "https": 443}[scheme]:
         netloc = f"{netloc}:{port}"
     return urlunsplit((scheme, netloc, _versioned(parts.path), "", ""))
+
+
+_EXAMPLE = f"it looks like {DEFAULT_BASE_URL}"
+
+
+def _split_address(url: object) -> SplitResult:
+    """Return an address's parts; refuse what no address of a relay has, above all what may be a secret."""
+    if not isinstance(url, str):
+        raise ConfigurationError(f"base_url must be a string, not {type(url).__name__}")
+    text = url.strip()
+    if not text:
+        raise ConfigurationError("base_url is empty", hint=_EXAMPLE)
+    if any(ch.isspace() or not ch.isprintable() for ch in text):
+        raise ConfigurationError("base_url holds a blank or a control character", hint=_EXAMPLE)
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"base_url is not an address: {error}", hint=_EXAMPLE) from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError("base_url holds a user name or password", hint="give the key as api_key")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("base_url holds a query or a fragment", hint=_EXAMPLE)
+    return parts
 
 
 def _versioned(path: str) -> str:
@@ -229,7 +244,8 @@ def _resolve_api_key(api_key: ApiKey | None, environ: Mapping[str, str]) -> ApiK
     if key := environ.get(API_KEY_VARIABLE):
         return check_api_key(key, origin=API_KEY_VARIABLE)
     raise ConfigurationError(
-        "no API key", hint=f"set {API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE}), or pass api_key=; Client.local() needs none"
+        "no API key",
+        hint=f"set {API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE}), or pass api_key=; Client.local() needs none",
     )
 
 

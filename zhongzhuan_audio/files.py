@@ -36,7 +36,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write text as UTF-8 with ``\\n`` line ends, whole or not at all.
+    """Write text as UTF-8, line ends as they are, whole or not at all.
 
     Raises:
         OSError: The folder is missing, full or not writable.

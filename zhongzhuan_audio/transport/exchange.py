@@ -126,32 +126,20 @@ def _cut_off(message: str, route: Route, billed: Billed) -> TransportError:
 def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Billed) -> TransportError:
     """Say in our terms why no answer came."""
     host = URL(route.endpoint).host
-    facts: dict[str, Any] = {"endpoint": route.endpoint, "retryable": True}
     match error:
-        case aiohttp.ConnectionTimeoutError():
-            return TimedOutError(
-                f"no connection to {host} within {timeouts.connect_s:g} s", phase="connect", hint=_REACH, **facts
-            )
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.ClientHttpProxyError():
+            return _never_connected(error, route, timeouts)
+        case aiohttp.ServerFingerprintMismatch():
+            return TransportError(f"no TLS with {host}: another certificate", endpoint=route.endpoint, hint=_TLS)
         case aiohttp.ServerTimeoutError() | TimeoutError():
             return TimedOutError(
                 f"{host} sent nothing for {timeouts.answer_stall_s or 0:g} s",
                 phase="answer",
+                endpoint=route.endpoint,
+                retryable=True,
                 billed=billed,
                 hint="a long recording takes long: raise Timeouts.answer_stall_s, or send it in pieces",
-                **facts,
             )
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            status = f" (status {error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
-            proxy = route.proxy.url if route.proxy else "the proxy"
-            hint = "check that the proxy runs and lets you through; trust_env=False goes without"
-            return TransportError(f"no way through the proxy {proxy}{status}", hint=hint, **facts)
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
-            facts["retryable"] = False
-            return TransportError(f"no TLS with {host}: {_reason(error)}", hint=_TLS, **facts)
-        case aiohttp.ClientConnectorDNSError():
-            return TransportError(f"the name {host} cannot be looked up", hint=_REACH, **facts)
-        case aiohttp.ClientConnectorError():
-            return TransportError(f"no connection to {host}: {_reason(error)}", hint=_REACH, **facts)
         case aiohttp.ClientResponseError():
             return _cut_off(f"{host} answered with something that is not HTTP: {error.message}", route, billed)
         case aiohttp.ClientPayloadError():
@@ -162,6 +150,27 @@ def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Bille
             return _cut_off(f"the connection to {host} broke: {_reason(error)}", route, billed)
 
 
+def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeouts) -> TransportError:
+    host = URL(route.endpoint).host
+    facts: dict[str, Any] = {"endpoint": route.endpoint, "retryable": True}
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            message = f"no connection to {host} within {timeouts.connect_s or 0:g} s"
+            return TimedOutError(message, phase="connect", hint=_REACH, **facts)
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            status = f" (status {error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
+            proxy = route.proxy.url if route.proxy else "the proxy"
+            return TransportError(f"no way through the proxy {proxy}{status}", hint=_PROXY, **facts)
+        case aiohttp.ClientSSLError():
+            facts["retryable"] = False
+            return TransportError(f"no TLS with {host}: {_reason(error)}", hint=_TLS, **facts)
+        case aiohttp.ClientConnectorDNSError():
+            return TransportError(f"the name {host} cannot be looked up", hint=_REACH, **facts)
+        case _:
+            return TransportError(f"no connection to {host}: {_reason(error)}", hint=_REACH, **facts)
+
+
+_PROXY = "check that the proxy runs and lets you through; trust_env=False goes without"
 _REACH = "check base_url and the network; behind a proxy set HTTPS_PROXY"
 _TLS = "for a company's own authority set SSL_CERT_FILE or pass ssl="
 

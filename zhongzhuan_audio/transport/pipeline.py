@@ -104,7 +104,7 @@ class Pipeline:
         """Send one attempt, following redirects that stay with the same origin."""
         route = await self._sessions.route(endpoint.base_url)
         opened = self._sessions.open()
-        headers = {**self._headers, "Authorization": Secret(f"Bearer {str(key)}")}
+        headers = {**self._headers, "Authorization": Secret("Bearer " + key)}
         url = URL(endpoint.base_url + upload.path)
         for _ in range(_MAX_REDIRECTS + 1):
             async with opened.slots:
@@ -120,7 +120,9 @@ class Pipeline:
                 return answer
             url = _follow(url, answer.headers["location"], endpoint.base_url)
         raise TransportError(
-            f"{url.host} redirects without end", endpoint=endpoint.base_url, hint="check base_url: it is not the relay's"
+            f"{url.host} redirects without end",
+            endpoint=endpoint.base_url,
+            hint="check base_url: it is not the relay's",
         )
 
 

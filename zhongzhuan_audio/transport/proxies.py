@@ -45,7 +45,7 @@ def parse_proxy(address: str, *, origin: str = "proxy") -> Proxy:
     if parts.scheme not in {"http", "https"} or not host:
         raise ConfigurationError(f"{origin} is not an http:// address", hint="it looks like http://127.0.0.1:7890")
     netloc = f"[{host}]" if ":" in host else host
-    headers = None
+    headers: dict[str, str] | None = None
     if parts.username is not None:
         credentials = encode_basic_auth(unquote(parts.username), unquote(parts.password or ""), "utf-8")
         headers = {"Proxy-Authorization": Secret(credentials)}

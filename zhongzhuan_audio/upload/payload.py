@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from aiohttp.payload import Payload
 
@@ -13,6 +13,7 @@ from zhongzhuan_audio.upload.readers import Reader
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.http_writer import StreamWriter
 
     from zhongzhuan_audio.upload.source import Source
 
@@ -54,11 +55,11 @@ class UploadPayload(Payload):
         self._suffix = suffix
         self._stall_s = stall_s
         self._on_progress = on_progress
-        self._size = len(prefix) + source.size_bytes + len(suffix)
+        self._size = self._total_bytes = len(prefix) + source.size_bytes + len(suffix)
         self.complete = False
         self.failure: BaseException | None = None
 
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:  # noqa: ARG002 - aiohttp's signature
         """Refuse: a recording is never decoded as text.
 
         Raises:
@@ -70,15 +71,20 @@ class UploadPayload(Payload):
         """Send the body."""
         await self.write_with_length(writer, None)
 
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        """Send the body; `content_length` is always the payload's own size."""
+    async def write_with_length(
+        self,
+        writer: AbstractStreamWriter,
+        content_length: int | None,  # noqa: ARG002 - always this payload's own size
+    ) -> None:
+        """Send the body."""
+        stream = cast("StreamWriter", writer)
         try:
             reader = await self._source.open()
             try:
-                if self._size <= CHUNK_BYTES:
-                    await self._send_whole(writer, reader)
+                if self._total_bytes <= CHUNK_BYTES:
+                    await self._send_whole(stream, reader)
                 else:
-                    await self._send_in_chunks(writer, reader)
+                    await self._send_in_chunks(stream, reader)
             finally:
                 reader.close()
         except Exception as error:
@@ -88,20 +94,22 @@ class UploadPayload(Payload):
             raise
         self.complete = True
 
-    async def _send_whole(self, writer: AbstractStreamWriter, reader: Reader) -> None:
-        body = bytearray(self._size)
+    async def _send_whole(self, writer: StreamWriter, reader: Reader) -> None:
+        body = bytearray(self._total_bytes)
         body[: len(self._prefix)] = self._prefix
-        end = self._size - len(self._suffix)
+        end = self._total_bytes - len(self._suffix)
         await self._fill(reader, memoryview(body)[len(self._prefix) : end], remaining=self._source.size_bytes)
         body[end:] = self._suffix
         await self._source.verify(reader)
-        await writer.write(body, drain=False)  # type: ignore[call-arg] - StreamWriter has it, its base class not
+        await writer.write(body, drain=False)
         await self._drain(writer)
         self._report(self._source.size_bytes)
 
-    async def _send_in_chunks(self, writer: AbstractStreamWriter, reader: Reader) -> None:
+    async def _send_in_chunks(self, writer: StreamWriter, reader: Reader) -> None:
         """Send through one buffer that is used again once the transport holds none of it."""
-        transport: asyncio.WriteTransport = writer.transport  # type: ignore[attr-defined]
+        transport = writer.transport
+        if transport is None:
+            raise ConnectionResetError("the connection closed before the upload began")
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
         try:
@@ -117,7 +125,7 @@ class UploadPayload(Payload):
                 if not remaining:
                     # Checked while the relay still waits for the end: it cannot take this upload for a whole one.
                     await self._source.verify(reader)
-                await writer.write(buffer[:filled], drain=False)  # type: ignore[call-arg]
+                await writer.write(buffer[:filled], drain=False)
                 await self._drain(writer)
                 self._report(total - remaining)
                 # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
@@ -125,7 +133,7 @@ class UploadPayload(Payload):
                 if transport.get_write_buffer_size():
                     buffer = memoryview(bytearray(CHUNK_BYTES))
                 filled = 0
-            await writer.write(self._suffix, drain=False)  # type: ignore[call-arg]
+            await writer.write(self._suffix, drain=False)
             await self._drain(writer)
         finally:
             transport.set_write_buffer_limits()
@@ -138,8 +146,8 @@ class UploadPayload(Payload):
                 raise self._source.changed(self._source.size_bytes - remaining + done)
             done += count
 
-    async def _drain(self, writer: AbstractStreamWriter) -> None:
-        transport: Any = writer.transport  # type: ignore[attr-defined]
+    async def _drain(self, writer: StreamWriter) -> None:
+        transport = writer.transport
         if transport is None or not transport.get_write_buffer_size():
             return
         try:

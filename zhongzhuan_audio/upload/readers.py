@@ -166,9 +166,9 @@ class FileReader:
 
     def close(self) -> None:
         """Close the file if it was opened here, off the loop; a caller's file stays open."""
-        file, self._file = self._file, None
-        if self._owned and file is not None:
-            asyncio.get_running_loop().run_in_executor(None, file.close)
+        if self._owned and self._file is not None:
+            asyncio.get_running_loop().run_in_executor(None, self._file.close)
+        self._file = None
 
     def _opened(self) -> Any:
         if self._file is None:

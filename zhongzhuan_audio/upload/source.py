@@ -256,7 +256,7 @@ def _open_descriptor(path: str) -> int:
 
 
 def _open_binary(path: str) -> IO[bytes]:
-    return open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+    return open(path, "rb")  # noqa: PTH123 - the caller closes it
 
 
 async def _from_opener(
@@ -275,7 +275,7 @@ async def _from_opener(
     return _look(head[:filled], size, name, label, opener, close)
 
 
-def _look(  # noqa: PLR0917
+def _look(
     head: memoryview,
     size: int,
     name: str | None,

@@ -28,7 +28,7 @@ async def chunks_of_async_reader(file: Any) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def spool(chunks: AsyncIterable[bytes], *, source: str) -> bytes | IO[bytes]:
+async def spool(chunks: AsyncIterable[object], *, source: str) -> bytes | IO[bytes]:
     """Gather chunks: bytes where they are few, else a temporary file that vanishes when it is closed.
 
     Args:
