@@ -91,7 +91,7 @@ def notebook(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def install_check(session: nox.Session) -> None:
     """Install the built wheel where nothing else is, alone and with the command."""
-    folder = Path(session.create_tmp())
+    folder = Path(session.create_tmp()).resolve()
     _run(session, "python", "-m", "build", "--wheel", "--outdir", str(folder))
     wheel = max(folder.glob("*.whl"), key=lambda path: path.stat().st_mtime)
     venv.create(folder / "venv", clear=True, with_pip=True)

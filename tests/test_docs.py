@@ -57,7 +57,7 @@ EXAMPLES = [
     for example in parse(page).examples()
 ]
 COMMANDS = [
-    pytest.param(line, id=line.partition("#")[0].strip())
+    pytest.param(line, id=f"{page.name}: {line.partition('#')[0].strip()}")
     for page in PAGES
     for block in blocks(page, "sh")
     for line in block.splitlines()
@@ -132,7 +132,8 @@ def test_the_fixture_example_works_under_pytest(pytester: pytest.Pytester, jfk: 
     (source,) = (block for block in blocks(FIXTURE_PAGE, "python") if "local_relay" in block)
     shutil.copy(jfk, pytester.path / "jfk.mp3")
     pytester.makepyfile(f"from zhongzhuan_audio import AsyncClient\n\n{source}")
-    pytester.runpytest_subprocess("-o", "asyncio_mode=auto", "-W", "error").assert_outcomes(passed=1)
+    settings = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function", "-W", "error")
+    pytester.runpytest_subprocess(*settings).assert_outcomes(passed=1)
 
 
 def test_every_page_is_in_the_navigation():

@@ -58,15 +58,19 @@ def unpacked(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def fresh_python(script: str, unpacked: Path, *blocked: str) -> dict[str, object]:
-    """Run a script that prints JSON in an interpreter that has the wheel's content and not the blocked modules."""
+    """Run a script that prints JSON in an interpreter that finds the wheel's content and not the blocked modules."""
     prelude = f"""
-        import importlib.abc, json, sys
+        import json, sys
         sys.path.insert(0, {str(unpacked)!r})
-        class Blocker(importlib.abc.MetaPathFinder):
+        class Without:
+            def __init__(self, finder):
+                self.finder = finder
+            def __getattr__(self, name):
+                return getattr(self.finder, name)
             def find_spec(self, name, path=None, target=None):
-                if name.partition(".")[0] in {blocked!r}:
-                    raise ModuleNotFoundError(name + " is blocked", name=name)
-        sys.meta_path.insert(0, Blocker())
+                hidden = name.partition(".")[0] in {blocked!r}
+                return None if hidden else self.finder.find_spec(name, path, target)
+        sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
     """
     code = dedent(prelude) + dedent(script)
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
