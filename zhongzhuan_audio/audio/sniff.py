@@ -1,0 +1,146 @@
+"""Telling a recording's format by its first bytes.
+
+Sources, format by format:
+    flac: RFC 9639 section 6. mp3: ISO/IEC 11172-3 section 2.4.1.3, ISO/IEC 13818-3; ID3v2.4.0 structure section 3.1.
+    mp4, m4a: ISO/IEC 14496-12 section 4.3 and the MP4 registration authority's list of brands. mov: Apple's QuickTime
+    File Format. ogg: RFC 3533 section 6. wav, avi: Microsoft and IBM's Multimedia Programming Interface 1.0; RF64 and
+    BW64: EBU Tech 3306, ITU-R BS.2088. webm, mkv: RFC 8794 sections 4, 5 and 11.2, RFC 9559. aac: ISO/IEC 13818-7
+    sections 6.2 (ADTS) and 6.1 (ADIF). aiff, aifc: Apple's Audio Interchange File Format 1.3 and AIFF-C. amr: RFC 4867
+    section 5. caf: Apple's Core Audio Format. wma: Microsoft's Advanced Systems Format section 3.1. au: Sun's and
+    NeXT's audio(4). silk: the header that Skype's SILK SDK writes, before which WeChat and QQ put a byte 02.
+"""
+
+from __future__ import annotations
+
+from zhongzhuan_audio.audio import formats
+from zhongzhuan_audio.audio.formats import AudioFormat
+from zhongzhuan_audio.audio.plaintext import decode_text
+
+__all__ = ["HEAD_BYTES", "IMAGE_BRANDS", "sniff"]
+
+HEAD_BYTES = 4096
+"""How many bytes of a recording's beginning are worth reading; more are not looked at."""
+
+IMAGE_BRANDS = frozenset(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"avif", b"avis")
+)
+"""Brands of the mp4 family that are pictures. Source: ISO/IEC 23008-12 annex B, AV1 Image File Format section 6."""
+
+_MP4_BRANDS = {b"M4A ": formats.M4A, b"M4B ": formats.M4A, b"M4P ": formats.M4A, b"qt  ": formats.MOV}
+_MAGIC = {
+    b"fLaC": formats.FLAC,
+    b"OggS\0": formats.OGG,
+    b"#!AMR-WB": formats.AMR_WB,
+    b"#!AMR": formats.AMR,
+    b"#!SILK_V3": formats.SILK,
+    b"\x02#!SILK_V3": formats.SILK,
+    b"caff\0\x01": formats.CAF,
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c": formats.ASF,
+}
+_CHUNKED = {
+    (b"RIFF", b"WAVE"): formats.WAV,
+    (b"RIFX", b"WAVE"): formats.WAV,
+    (b"RF64", b"WAVE"): formats.WAV,
+    (b"BW64", b"WAVE"): formats.WAV,
+    (b"RIFF", b"AVI "): formats.AVI,
+    (b"FORM", b"AIFF"): formats.AIFF,
+    (b"FORM", b"AIFC"): formats.AIFC,
+}
+_DOCTYPES = {b"webm": formats.WEBM, b"matroska": formats.MKV}
+
+
+def sniff(head: bytes) -> AudioFormat | None:
+    """Return the format of a recording that begins with `head`, or None where it is not recognised.
+
+    Args:
+        head: The first `HEAD_BYTES` bytes, or all where there are fewer.
+    """
+    head = head[:HEAD_BYTES]
+    tagged = False
+    while tag_bytes := _id3_bytes(head):
+        head, tagged = head[tag_bytes:], True
+    # FLAC and AAC carry ID3 tags too; what follows a tag that is longer than the head is an mp3 nearly always.
+    return _untagged(head) or (formats.MP3 if tagged else None)
+
+
+def _untagged(head: bytes) -> AudioFormat | None:
+    for magic, kind in _MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    return _CHUNKED.get((head[:4], head[8:12])) or _mp4_family(head) or _matroska(head) or _raw_stream(head)
+
+
+def _id3_bytes(head: bytes) -> int:
+    """Return the size of an ID3v2 tag at the start, or 0.
+
+    The size is four times 7 bits, and counts neither the 10 bytes of the header nor those of the footer (flag 0x10).
+    """
+    size = head[6:10]
+    if not head.startswith(b"ID3") or len(size) < 4 or head[3] not in (2, 3, 4) or max(size) > 0x7F:  # noqa: PLR2004 - sizes and versions of the specification
+        return 0
+    footer = 10 if head[5] & 0x10 else 0
+    return 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3]) + footer
+
+
+def _mp4_family(head: bytes) -> AudioFormat | None:
+    kind, brand = head[4:8], head[8:12]
+    if kind == b"ftyp":
+        return None if brand in IMAGE_BRANDS else _MP4_BRANDS.get(brand, formats.MP4)
+    # QuickTime is older than ftyp; size 1 says that a 64-bit size follows the type.
+    size = int.from_bytes(head[:4], "big")
+    if kind in (b"moov", b"mdat", b"wide") and (size == 1 or size >= 8):  # noqa: PLR2004 - an atom's own header has 8
+        return formats.MOV
+    return None
+
+
+def _matroska(head: bytes) -> AudioFormat | None:
+    """Find DocType (0x4282) among the elements of the EBML header."""
+    if not head.startswith(b"\x1a\x45\xdf\xa3"):
+        return None
+    size, at = _ebml_size(head, 4)
+    end = min(at + size, len(head))
+    while at < end:
+        id_bytes = 9 - head[at].bit_length()
+        element = head[at : at + id_bytes]
+        size, at = _ebml_size(head, at + id_bytes)
+        if element == b"\x42\x82":
+            return _DOCTYPES.get(head[at : at + size].rstrip(b"\0"))
+        at += size
+    return None
+
+
+def _ebml_size(head: bytes, at: int) -> tuple[int, int]:
+    """Return an element's size and where its data begin: leading zero bits count the bytes that follow the first."""
+    if at >= len(head) or not head[at]:
+        return 0, len(head)
+    width = 9 - head[at].bit_length()
+    return int.from_bytes(head[at : at + width], "big") & ((1 << 7 * width) - 1), at + width
+
+
+def _raw_stream(head: bytes) -> AudioFormat | None:
+    """Tell what begins with a few telling bits rather than with a name."""
+    if len(head) >= 4 and head[0] == 0xFF:  # noqa: PLR2004 - an MPEG audio header's size and sync byte
+        return _mpeg_frame(head)
+    # Amateur radio logs (.adi) are called ADIF as well, and often begin with the word; they are text.
+    if head.startswith(b"ADIF") and decode_text(head) is None:
+        return formats.AAC
+    # The offset of the data is 24 at least, and has only ever been followed by a short remark.
+    if head.startswith(b".snd") and 24 <= int.from_bytes(head[4:8], "big") < 1 << 24:  # noqa: PLR2004 - a header's size
+        return formats.AU
+    return None
+
+
+def _mpeg_frame(head: bytes) -> AudioFormat | None:
+    """Judge the header of an MPEG audio frame or of an ADTS frame; both begin with eleven or twelve set bits."""
+    sync, version, layer = head[1] >> 5, head[1] >> 3 & 3, head[1] >> 1 & 3
+    if sync != 0b111:
+        return None
+    if layer == 0:
+        frequency, frame_bytes = head[2] >> 2 & 15, int.from_bytes(head[3:6].ljust(3, b"\0"), "big") >> 5 & 0x1FFF
+        good = version & 2 and frequency <= 12 and frame_bytes >= 7  # noqa: PLR2004 - 13 rates; a header has 7 bytes
+        return formats.AAC if good else None
+    bitrate, rate, emphasis = head[2] >> 4, head[2] >> 2 & 3, head[3] & 3
+    # Reserved: version 1, rate 3, emphasis 2, bit rate 15. Bit rate 0 (free) and layer I (3) are not seen in recordings,
+    # but in other files; the byte order mark FF FE of UTF-16 would be layer I.
+    good = version != 1 and layer in (1, 2) and bitrate not in (0, 15) and rate != 3 and emphasis != 2  # noqa: PLR2004 - as the comment says
+    return formats.MP3 if good else None
