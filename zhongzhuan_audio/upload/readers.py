@@ -111,9 +111,12 @@ class DescriptorReader:
     def close(self) -> None:
         """Close the descriptor, or leave that to the thread that is reading from it just now."""
         with self._lock:
-            closing = self._owned and not self._closed and not self._reading
             self._closed = True
-        if closing:
+            self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._closed and self._owned and not self._reading:
+            self._owned = False
             os.close(self._fd)
 
     def _read_cached(self, view: memoryview) -> int | None:
@@ -141,9 +144,7 @@ class DescriptorReader:
         finally:
             with self._lock:
                 self._reading = False
-                closing = self._closed and self._owned
-            if closing:
-                os.close(self._fd)
+                self._close_if_idle()
 
 
 class FileReader:

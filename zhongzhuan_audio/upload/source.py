@@ -8,6 +8,7 @@ import io
 import os
 import stat
 from collections.abc import AsyncIterable, Callable
+from contextlib import suppress
 from pathlib import PurePath
 from typing import IO, Any, Protocol, TypeAlias
 
@@ -173,8 +174,12 @@ async def open_source(file: object, *, filename: str | None = None) -> Source:
 
 
 def _name_of(file: object) -> str | None:
+    # Werkzeug's uploads have both: `name` is the form field's there.
     for attribute in ("filename", "name"):
-        name = getattr(file, attribute, None)
+        name = None
+        # A property may fail: the one of a zipfile.Path in an archive that has no name itself does.
+        with suppress(Exception):
+            name = getattr(file, attribute, None)
         if isinstance(name, (str, os.PathLike)) and not str(name).startswith("<"):
             return PurePath(name).name
     return None

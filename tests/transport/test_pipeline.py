@@ -1,0 +1,269 @@
+"""The key, the address and the attempts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from zhongzhuan_audio import AsyncClient, Limits
+from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, TransportError, ZhongzhuanError
+
+MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
+OK = b'{"text": "hello"}'
+
+
+def key_of(head: bytes) -> str:
+    """Return the token that a request carried."""
+    return head.split(b"Authorization: Bearer ")[1].split(b"\r\n")[0].decode()
+
+
+def expecting(key: str, seen: list[str]) -> Callable[[Any], Any]:
+    """Return a behaviour that takes one key only, over one connection."""
+
+    async def serve(peer: Any) -> None:
+        while True:
+            head, _ = await peer.request()
+            seen.append(key_of(head))
+            if seen[-1] == key:
+                await peer.answer(OK)
+            else:
+                await peer.answer(
+                    '{"error": {"message": "无效的令牌", "type": "new_api_error"}}'.encode(), status="401 Unauthorized"
+                )
+
+    return serve
+
+
+async def test_a_key_file_is_read_again_after_a_refusal(
+    raw_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was rotated in place works without a restart, even if the file looks unchanged."""
+    path, seen = tmp_path / "key", []
+    path.write_text("sk-old\n")
+    stamp = path.stat()
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY_FILE", str(path))
+    raw_server.script(expecting("sk-new", seen))
+    async with AsyncClient(raw_server.url) as client:
+        with pytest.raises(AuthenticationError):
+            await client.transcribe(MP3)
+        path.write_text("sk-new\n")
+        import os
+
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        result = await client.transcribe(MP3)
+    assert seen == ["sk-old", "sk-old", "sk-new"]
+    assert [(attempt.status, attempt.error) for attempt in result.attempts] == [(401, "AuthenticationError"), (200, None)]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_key_function_is_asked_for_each_request(raw_server: Any, is_async: bool) -> None:
+    """A function gives the key, plain or async; a refused key is asked for once more."""
+    keys, seen = iter(["sk-1", "sk-2", "sk-2", "sk-3", "sk-4"]), []
+    raw_server.script(expecting("sk-2", seen))
+
+    async def later() -> str:
+        return next(keys)
+
+    async with AsyncClient(raw_server.url, later if is_async else lambda: next(keys)) as client:
+        assert (await client.transcribe(MP3)).text == "hello"
+        assert (await client.transcribe(MP3)).text == "hello"
+        with pytest.raises(AuthenticationError) as caught:
+            await client.transcribe(MP3)
+    assert seen == ["sk-1", "sk-2", "sk-2", "sk-3", "sk-4"]
+    assert len(caught.value.attempts) == 2
+
+
+async def test_a_fixed_key_is_not_tried_twice(raw_server: Any) -> None:
+    """What cannot succeed is not sent again."""
+    seen: list[str] = []
+    raw_server.script(expecting("sk-other", seen))
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        with pytest.raises(AuthenticationError):
+            await client.transcribe(MP3)
+    assert seen == ["sk-test"]
+
+
+@pytest.mark.parametrize("bad", ["", "sk-a\nb", 3, "Bearer sk-1"])
+async def test_a_bad_key_from_a_function_is_told_before_anything_is_sent(raw_server: Any, bad: Any) -> None:
+    """The function's key is checked as a given one is."""
+    async with AsyncClient(raw_server.url, lambda: bad) as client:
+        with pytest.raises(ConfigurationError, match="the key that the api_key function gave"):
+            await client.transcribe(MP3)
+    assert raw_server.connections == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_redirect_within_the_origin_is_followed(raw_server: Any, status: int) -> None:
+    """The whole upload goes there, as a POST, with the key."""
+    heads: list[bytes] = []
+
+    async def serve(peer: Any) -> None:
+        while True:
+            head, body = await peer.request()
+            heads.append(head)
+            if head.startswith(b"POST /moved/"):
+                assert MP3 in body
+                await peer.answer(OK)
+            else:
+                await peer.answer(b"", status=f"{status} Moved", headers="Location: /moved/transcriptions\r\n")
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        result = await client.transcribe(MP3)
+    assert result.text == "hello"
+    assert key_of(heads[1]) == "sk-test"
+    assert len(heads) == 2
+
+
+@pytest.mark.parametrize("target", ["http://localhost:{port}/v1/x", "https://127.0.0.1:{port}/v1/x", "//other.test/", "http://["])
+async def test_the_key_never_follows_to_another_origin(raw_server: Any, target: str) -> None:
+    """Another host, scheme or port gets nothing; the message says where it led."""
+    location = target.format(port=raw_server.port)
+
+    async def serve(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b"", status="307 Moved", headers=f"Location: {location}\r\n")
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        with pytest.raises(TransportError, match="the key is not sent there") as caught:
+            await client.transcribe(MP3)
+    assert raw_server.connections == 1
+    assert "base_url" in str(caught.value)
+
+
+async def test_a_redirect_loop_ends(raw_server: Any) -> None:
+    """Three redirects are followed, not more."""
+    count = 0
+
+    async def serve(peer: Any) -> None:
+        nonlocal count
+        while True:
+            await peer.request()
+            count += 1
+            await peer.answer(b"", status="308 Moved", headers="Location: /v1/audio/transcriptions\r\n")
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        with pytest.raises(TransportError, match="redirects without end"):
+            await client.transcribe(MP3)
+    assert count == 4
+
+
+async def test_concurrency_is_bounded(raw_server: Any) -> None:
+    """No more requests at a time than the limit says, and all of them end."""
+    running = peak = 0
+
+    async def serve(peer: Any) -> None:
+        nonlocal running, peak
+        while True:
+            await peer.request()
+            running += 1
+            peak = max(peak, running)
+            await asyncio.sleep(0.02)
+            running -= 1
+            await peer.answer(OK)
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test", limits=Limits(max_concurrency=3)) as client:
+        results = await asyncio.gather(*(client.transcribe(MP3) for _ in range(12)))
+    assert [result.text for result in results] == ["hello"] * 12
+    assert (peak, raw_server.connections) == (3, 3)
+
+
+async def test_a_session_of_the_callers_own(raw_server: Any) -> None:
+    """It is used, with its own settings, and left open; its closing is told."""
+    heads: list[bytes] = []
+
+    async def serve(peer: Any) -> None:
+        while True:
+            heads.append((await peer.request())[0])
+            await peer.answer(OK, status="200 OK")
+
+    raw_server.script(serve)
+    async with aiohttp.ClientSession(headers={"X-Mine": "yes"}, raise_for_status=True) as session:
+        async with AsyncClient(raw_server.url, "sk-test", session=session) as client:
+            assert (await client.transcribe(MP3)).text == "hello"
+        assert not session.closed
+        other = AsyncClient(raw_server.url, "sk-test", session=session)
+    assert b"X-Mine: yes" in heads[0]
+    with pytest.raises(ConfigurationError, match="session given to this client is closed"):
+        await other.transcribe(MP3)
+
+
+async def test_extra_headers_go_out(raw_server: Any) -> None:
+    """With each request, beside our own."""
+    heads: list[bytes] = []
+
+    async def serve(peer: Any) -> None:
+        heads.append((await peer.request())[0])
+        await peer.answer(OK)
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test", headers={"X-Team": "a", "User-Agent": "mine/1"}) as client:
+        await client.transcribe(MP3)
+    assert b"X-Team: a\r\n" in heads[0]
+    assert b"User-Agent: mine/1\r\n" in heads[0]
+
+
+def test_a_client_outlives_its_loop(jfk: Path) -> None:
+    """One made at the top of a script serves two `asyncio.run`; two loops at once are told apart."""
+    from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
+
+    clients: list[AsyncClient] = []
+
+    async def once() -> str:
+        async with LocalRelay(ScriptedEngine("hello")) as relay:
+            client = clients[0] if clients else AsyncClient(f"http://127.0.0.1:{relay.port}", relay.api_key)
+            clients.append(client)
+            client._endpoint = type(client._endpoint)(relay.base_url, relay.api_key)  # type: ignore[misc]
+            texts = await asyncio.gather(*(client.transcribe(jfk) for _ in range(100)))
+            await client._sessions.close()
+            return texts[0].text
+
+    assert asyncio.run(once()) == "hello"
+    assert asyncio.run(once()) == "hello"
+
+
+async def test_a_client_serves_one_loop_at_a_time(raw_server: Any) -> None:
+    """A second loop is refused while the first runs, with what to use."""
+
+    async def serve(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(OK)
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        await client.transcribe(MP3)
+
+        def elsewhere() -> None:
+            asyncio.run(client.transcribe(MP3))  # type: ignore[arg-type]
+
+        with pytest.raises(ConfigurationError, match="in use in another event loop"):
+            await asyncio.to_thread(elsewhere)
+
+
+async def test_the_log_tells_what_happened_and_no_key(raw_server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Success and failure are logged at INFO, and nothing at any level holds the key."""
+
+    async def serve(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(OK)
+        await peer.request()
+
+    raw_server.script(serve)
+    caplog.set_level(logging.DEBUG)
+    async with AsyncClient(raw_server.url, "sk-secret-key") as client:
+        await client.transcribe(MP3)
+        with pytest.raises(ZhongzhuanError):
+            await client.transcribe(MP3)
+    messages = [record.getMessage() for record in caplog.records if record.name == "zhongzhuan_audio"]
+    assert messages[0].startswith(f"POST {raw_server.url}/audio/transcriptions: 200 in ")
+    assert messages[1] == f"POST {raw_server.url}/audio/transcriptions failed: TransportError"
+    assert "sk-secret" not in caplog.text

@@ -1,0 +1,90 @@
+"""Which proxy leads to an endpoint."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.transport.proxies import find_proxy, parse_proxy
+
+RELAY = "https://relay.example/v1"
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+def test_the_environment_names_a_proxy(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """curl's variables count, in either case."""
+    monkeypatch.setenv(name, "http://127.0.0.1:7890")
+    found = find_proxy(RELAY)
+    assert found is not None
+    assert (found.url, found.headers) == ("http://127.0.0.1:7890", None)
+
+
+def test_the_scheme_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy for http is none for https."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert find_proxy(RELAY) is None
+    assert find_proxy("http://relay.example/v1") is not None
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "a.localhost"])
+def test_this_machine_is_never_behind_a_proxy(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Loopback goes direct, NO_PROXY or not."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:7890")
+    assert find_proxy(f"https://{host}:8443/v1") is None
+
+
+@pytest.mark.parametrize("value", ["relay.example", "*", ".example", "other.test, relay.example"])
+def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Hosts that NO_PROXY lists go direct."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:7890")
+    monkeypatch.setenv("NO_PROXY", value)
+    assert find_proxy(RELAY) is None
+
+
+def test_no_variable_no_proxy() -> None:
+    """An empty environment gives none."""
+    assert find_proxy(RELAY) is None
+
+
+def test_credentials_leave_the_address() -> None:
+    """User and password go to a header that no repr shows."""
+    proxy = parse_proxy("http://us%40er:p%3Ass@proxy.example:3128")
+    assert proxy.url == "http://proxy.example:3128"
+    assert proxy.headers is not None
+    scheme, _, credentials = proxy.headers["Proxy-Authorization"].partition(" ")
+    assert scheme == "Basic"
+    assert base64.b64decode(credentials) == b"us@er:p:ss"
+    assert "p:ss" not in repr(proxy)
+    assert credentials not in repr(proxy)
+    assert credentials not in repr(proxy.headers)
+
+
+def test_a_bare_host_and_port_means_http() -> None:
+    """As in curl."""
+    assert parse_proxy("127.0.0.1:7890").url == "http://127.0.0.1:7890"
+    assert parse_proxy("https://[::1]:8443").url == "https://[::1]:8443"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("socks5://127.0.0.1:7890", "SOCKS proxy.*HTTP port"),
+        ("socks5h://127.0.0.1:7890", "SOCKS proxy"),
+        ("ftp://127.0.0.1", "not an http:// address"),
+        ("http://", "not an http:// address"),
+        ("http://127.0.0.1:port", "not an address"),
+    ],
+)
+def test_what_is_no_http_proxy_is_refused(address: str, message: str) -> None:
+    """Each with what to do."""
+    with pytest.raises(ConfigurationError, match=message):
+        parse_proxy(address)
+
+
+def test_the_message_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SOCKS proxy that only the environment names is not passed over in silence."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:7890")
+    with pytest.raises(ConfigurationError, match="the https proxy in the environment is a SOCKS proxy"):
+        find_proxy(RELAY)

@@ -1,0 +1,310 @@
+"""Whatever can be a recording becomes a named, sized, reopenable source."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gzip
+import io
+import os
+import threading
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import anyio
+import pytest
+
+from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
+from zhongzhuan_audio.upload.source import Source, open_source
+
+MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
+
+
+async def content(source: Source) -> bytes:
+    """Read a source whole, twice, and check that both times give the same."""
+    passes = []
+    for _ in range(2):
+        reader = await source.open()
+        room, found = memoryview(bytearray(50_000)), b""
+        while count := await reader.readinto(room):
+            found += bytes(room[:count])
+        await source.verify(reader)
+        reader.close()
+        passes.append(found)
+    assert passes[0] == passes[1]
+    assert len(passes[0]) == source.size_bytes
+    return passes[0]
+
+
+async def chunked(data: bytes, step: int = 10_000) -> AsyncIterator[bytes]:
+    """Give bytes piece by piece."""
+    for start in range(0, len(data), step):
+        yield data[start : start + step]
+
+
+class Upload:
+    """As a web framework hands one on."""
+
+    def __init__(self, data: bytes, filename: str | None) -> None:
+        self.filename = filename
+        self._file = io.BytesIO(data)
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        return self._file.read(size)
+
+
+class Remote:
+    """A path elsewhere, as universal_pathlib has it: it opens itself and is no os.PathLike."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        self.name = name
+        self._data = data
+
+    def open(self, mode: str) -> io.BytesIO:
+        """Return a new file, never on the loop's thread."""
+        assert mode == "rb"
+        assert threading.current_thread() is not threading.main_thread()
+        return io.BytesIO(self._data)
+
+
+class OneWay(io.RawIOBase):
+    """A stream that can be read once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._file = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer."""
+        return self._file.readinto(buffer)
+
+
+@pytest.fixture
+def mp3(tmp_path: Path) -> Path:
+    """The sample under a name of its own."""
+    path = tmp_path / "会议 2024.MP3"
+    path.write_bytes(MP3)
+    return path
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """A named pipe that the sample is written into."""
+    path = tmp_path / "pipe.mp3"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(MP3))
+    writer.start()
+    yield path
+    writer.join()
+
+
+@pytest.mark.parametrize("kind", [str, Path, anyio.Path, os.fsencode])
+async def test_a_path_of_any_kind(mp3: Path, kind: Any) -> None:
+    """Strings and path objects name a file."""
+
+    class BytesPath:
+        def __fspath__(self) -> bytes:
+            return os.fsencode(mp3)
+
+    source = await open_source(BytesPath() if kind is os.fsencode else kind(mp3))
+    assert source.filename == "会议 2024.mp3"
+    assert source.label == str(mp3)
+    assert await content(source) == MP3
+
+
+@pytest.mark.parametrize("data", [MP3, bytearray(MP3), memoryview(MP3)])
+async def test_bytes_get_a_name_from_their_format(data: Any) -> None:
+    """A nameless upload is called after what it is."""
+    source = await open_source(data)
+    assert source.filename == "audio.mp3"
+    assert await content(source) == MP3
+
+
+async def test_a_pair_names_its_bytes() -> None:
+    """(name, bytes) goes out under that name; filename= wins over it."""
+    assert (await open_source(("voice.mpga", MP3))).filename == "voice.mp3"
+    assert (await open_source(("voice.mp3", MP3), filename="other.mp3")).filename == "other.mp3"
+
+
+async def test_an_open_file_is_read_from_its_position_and_left_open(mp3: Path) -> None:
+    """The caller's file stays the caller's."""
+    with mp3.open("rb") as file:
+        file.seek(1000)
+        source = await open_source(file, filename="rest.mp3")
+        assert await content(source) == MP3[1000:]
+        source.close()
+        assert not file.closed
+
+
+async def test_a_file_object_lends_its_name(mp3: Path, tmp_path: Path) -> None:
+    """A file's name is taken, a descriptor's number is not."""
+    with mp3.open("rb") as file:
+        assert (await open_source(file)).filename == "会议 2024.mp3"
+    with open(os.open(mp3, os.O_RDONLY), "rb") as file:  # noqa: ASYNC230, PTH123 - the point is a file without a name
+        assert (await open_source(file)).filename == "audio.mp3"
+    with gzip.open(tmp_path / "a.mp3.gz", "wb") as file:
+        file.write(MP3)
+    with gzip.open(tmp_path / "a.mp3.gz") as file:
+        assert await content(await open_source(file, filename="a.mp3")) == MP3
+
+
+async def test_a_stream_that_cannot_seek_is_spooled() -> None:
+    """A one-way stream is kept, so that it can be sent again."""
+    source = await open_source(OneWay(MP3 * 5), filename="live.mp3")
+    assert await content(source) == MP3 * 5
+    source.close()
+
+
+async def test_a_named_pipe_is_spooled(pipe: Path) -> None:
+    """A pipe's opening and reading wait in a thread."""
+    source = await open_source(pipe)
+    assert source.filename == "pipe.mp3"
+    assert await content(source) == MP3
+
+
+async def test_an_async_iterable_is_spooled() -> None:
+    """Chunks as they come from another service become an upload of known size."""
+    source = await open_source(chunked(MP3), filename="stream.mp3")
+    assert await content(source) == MP3
+    large = await open_source(chunked(MP3 * 9))
+    assert large.filename == "audio.mp3"
+    assert await content(large) == MP3 * 9
+    large.close()
+
+
+async def test_a_spool_goes_when_the_recording_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is spooled and then found to be no recording leaves no open file."""
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(UnsupportedAudioError):
+        await open_source(chunked(b"%PDF-1.7\n" * 100_000), filename="a.mp3")
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_an_upload_object(mp3: Path) -> None:
+    """FastAPI's UploadFile and its like: an async read and a filename."""
+    assert await content(await open_source(Upload(MP3, "从前.mp3"))) == MP3
+    assert (await open_source(Upload(MP3, "C:\\sounds\\从前.mp3"))).filename == "从前.mp3"
+    assert (await open_source(Upload(MP3, None))).filename == "audio.mp3"
+
+
+async def test_what_opens_itself() -> None:
+    """A remote path is opened, off the loop, for each pass."""
+    assert await content(await open_source(Remote(MP3, "far.mp3"))) == MP3
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("in/side.mp3", MP3)
+    inside = zipfile.Path(zipfile.ZipFile(archive), "in/side.mp3")
+    source = await open_source(inside)
+    assert source.filename == "side.mp3"
+    assert await content(source) == MP3
+
+
+async def test_what_opens_itself_and_cannot_seek_is_spooled() -> None:
+    """A remote stream is kept."""
+
+    class Live(Remote):
+        def open(self, mode: str) -> Any:
+            return OneWay(super().open(mode).getvalue())
+
+    assert await content(await open_source(Live(MP3, "live.mp3"))) == MP3
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (None, "NoneType is not a recording"),
+        (3, "int is not a recording"),
+        (object(), "object is not a recording"),
+        (("a.mp3", b"x", "audio/mpeg"), r"must be \(name, bytes\)"),
+        ((b"a.mp3", b"x"), r"must be \(name, bytes\)"),
+        (io.StringIO("words"), "opened as text.*'rb'"),
+        (PurePosixPath, "type is not a recording"),
+    ],
+)
+async def test_what_is_no_recording_is_refused(file: object, message: str) -> None:
+    """A wrong kind of argument is named, with what would be right."""
+    with pytest.raises(ConfigurationError, match=message):
+        await open_source(file)
+
+
+async def test_a_filename_is_a_string() -> None:
+    """Anything else is refused."""
+    with pytest.raises(ConfigurationError, match="filename must be a string"):
+        await open_source(MP3, filename=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("missing.mp3", "no such file: .*missing.mp3"),
+        ("", "is a folder"),
+        ("空.mp3", "空.mp3 is empty"),
+        ("text.mp3", "text.mp3 is a text file, not audio"),
+        ("会.mp3/inside.mp3", "no such file"),
+        ("x" * 5000, "too long"),
+    ],
+)
+async def test_what_cannot_be_read_is_told(tmp_path: Path, path: str, message: str) -> None:
+    """Each fault of a path has a message of its own."""
+    (tmp_path / "空.mp3").touch()
+    (tmp_path / "会.mp3").touch()
+    (tmp_path / "text.mp3").write_text("This is no recording, whatever its name says.\n" * 20)
+    with pytest.raises(AudioSourceError, match=message) as caught:
+        await open_source(tmp_path / path)
+    assert caught.value.hint
+    assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("", "the path is empty"), ("a\0b.mp3", "holds a NUL"), ("https://example.com/a.mp3", "an address, not a file")],
+)
+async def test_what_is_no_path_is_told(path: str, message: str) -> None:
+    """Strings that cannot be paths are named for what they are."""
+    with pytest.raises(AudioSourceError, match=message):
+        await open_source(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"), [(errno.EACCES, "may not be read by this user"), (errno.EIO, "cannot read .*: Input/output")]
+)
+async def test_an_unreadable_file_is_told(mp3: Path, monkeypatch: pytest.MonkeyPatch, code: int, message: str) -> None:
+    """Permissions and broken disks come out in words. (root reads everything, so the kernel's word is given here.)"""
+
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(AudioSourceError, match=message) as caught:
+        await open_source(mp3)
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+async def test_a_recording_that_changes_between_the_look_and_the_upload(mp3: Path) -> None:
+    """A file that is still being written is not sent."""
+    source = await open_source(mp3)
+    with mp3.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(AudioSourceError, match=r"grew while it was sent: 76447 bytes were announced, now there are 76451"):
+        await source.open()
+    mp3.write_bytes(MP3[:-10])
+    with pytest.raises(AudioSourceError, match="shrank"):
+        await source.open()
+    mp3.unlink()
+    with pytest.raises(AudioSourceError, match="no such file"):
+        await source.open()
+
+
+async def test_nothing_is_left_open(mp3: Path) -> None:
+    """Looking at a file leaves no descriptor."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        await open_source(mp3)
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) == before
