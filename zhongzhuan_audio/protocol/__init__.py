@@ -1,0 +1,1 @@
+"""The wire, without the wire: bytes in, meaning out; no I/O, no clock, no random."""

@@ -1,0 +1,188 @@
+"""From an answer to a transcript, or to the error that it is.
+
+Lenient about the dress, strict about the thing: a transcript is taken in any of the forms that relays give it, whatever
+was asked and however it is labelled, and nothing else ever becomes one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from zhongzhuan_audio.errors import InvalidResponseError
+from zhongzhuan_audio.models import Segment, Transcription
+from zhongzhuan_audio.models.text import join_texts
+from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.body import (
+    NOT_JSON,
+    decode_body,
+    is_page,
+    kept_body,
+    looks_like_page,
+    media_type,
+    page_title,
+    parse_json,
+    tidy,
+)
+from zhongzhuan_audio.protocol.classify import classify, error_in_success
+from zhongzhuan_audio.protocol.headers import request_id
+from zhongzhuan_audio.protocol.hints import BASE_URL_HINT, BILLED_HINT
+from zhongzhuan_audio.protocol.masking import mask_keys
+from zhongzhuan_audio.protocol.transcript import structure_transcription
+from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
+
+__all__ = ["decode_transcription"]
+
+_PLAIN_FORMATS = frozenset({"text", "srt", "vtt"})
+_NO_TEXT = ("text/event-stream", "audio/", "image/", "video/", "multipart/")
+_TIMING = re.compile(r"[0-9]{1,2}:[0-9]{2}(?:([.,])[0-9]{1,3})?[ \t]*-->[ \t]*[0-9]")
+_CUT_JSON = re.compile(r"\{\s*(?:\"|$)|\[\s*[\[{\"]")
+_ENVELOPES = ("data", "result", "output")
+_WORKED = frozenset({"0", "200", "ok", "success"})
+_COMPLAINTS = ("message", "msg", "detail", "error_msg", "errors")
+
+
+def decode_transcription(answer: Answer, *, response_format: str, now: Callable[[], datetime]) -> Transcription:
+    """Return the transcript that an answer holds; `body` is the answer verbatim.
+
+    Taken as a transcript, whatever `response_format` was:
+
+    - a JSON object with ``text``, or with ``segments`` (the text is then theirs joined), also inside ``data``,
+      ``result`` or ``output``; an empty ``text`` is a recording without speech;
+    - a JSON string;
+    - SubRip or WebVTT, bare or as the text in either of the above: its cues become the segments;
+    - plain words, if a plain format was asked for, or if the label is ``text/plain``: relays that don't know a format
+      fall back to text. What begins like JSON and is none has been cut off, and is not taken.
+
+    An answer of no bytes is no transcript in any format, since a lost answer looks just so. A recording without speech
+    gives at least a line end as text or SubRip, and the bare header as WebVTT; these are taken.
+
+    Args:
+        answer: The whole answer.
+        response_format: What was asked for.
+        now: Clock giving an aware datetime, for a Retry-After that is a date.
+
+    Raises:
+        APIError: The relay said no, with an error's status or with an error object at a status of success.
+        InvalidResponseError: The answer is a web page, empty, cut off, or something else.
+    """
+    if not 200 <= answer.status < 300:  # noqa: PLR2004 - the bounds of 2xx
+        raise classify(answer, now=now)
+    body, readable = decode_body(answer.body, answer.headers)
+    text = body.strip()
+    if not text:
+        if answer.body and readable and response_format in {"text", "srt"}:
+            return Transcription(text="", body=body, request_id=request_id(answer.headers))
+        raise _broken(answer, body, f"status {answer.status} and an empty answer")
+    value = parse_json(text) if text[0] in '{["' else NOT_JSON
+    if isinstance(value, dict):
+        transcription = _from_object(answer, body, value, response_format, now)
+    elif isinstance(value, str):
+        transcription = _from_words(answer, body, value.strip(), response_format)
+    elif value is NOT_JSON and readable:
+        transcription = _from_plain(answer, body, text, response_format)
+    else:
+        raise _broken(answer, body, f"status {answer.status} and an answer that is no transcript")
+    return attrs.evolve(transcription, body=body, request_id=request_id(answer.headers))
+
+
+def _from_object(
+    answer: Answer, body: str, value: Mapping[str, Any], response_format: str, now: Callable[[], datetime]
+) -> Transcription:
+    fields = _transcript_fields(value)
+    if _says_error(value, has_transcript=fields is not None):
+        raise error_in_success(answer, value, now=now)
+    if fields is None:
+        raise _broken(answer, body, f"status {answer.status} and JSON without a text")
+    transcription = structure_transcription(fields)
+    if not isinstance(fields.get("text"), str):
+        text = join_texts(segment.text for segment in transcription.segments)
+        if not text:
+            raise _broken(answer, body, f"status {answer.status} and JSON without a text")
+        return attrs.evolve(transcription, text=text)
+    if not transcription.segments:
+        found = _from_words(answer, body, transcription.text, response_format)
+        if found.segments:
+            return attrs.evolve(transcription, text=found.text, segments=found.segments)
+    return transcription
+
+
+def _transcript_fields(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the object that holds the transcript: the whole, or one in an envelope; None where there is none."""
+    for fields in (value, *(value.get(name) for name in _ENVELOPES)):
+        if isinstance(fields, dict) and (
+            isinstance(fields.get("text"), str) or isinstance(fields.get("segments"), list)
+        ):
+            return fields
+    return None
+
+
+def _says_error(value: Mapping[str, Any], *, has_transcript: bool) -> bool:
+    if value.get("error") or value.get("success") in (False, "false"):
+        return True
+    if has_transcript:
+        return False
+    if value.get("error") in ({}, [], ""):
+        return True
+    return str(value.get("code", "")).lower() not in _WORKED and any(value.get(name) for name in _COMPLAINTS)
+
+
+def _from_plain(answer: Answer, body: str, text: str, response_format: str) -> Transcription:
+    subtitles = text.startswith("WEBVTT") or _TIMING.search(text) is not None
+    if looks_like_page(text) or (is_page(text, answer.headers) and not subtitles):
+        raise _page(answer, body, text)
+    if _CUT_JSON.match(text):
+        raise _broken(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
+    kind = media_type(answer.headers)
+    fits = kind == "text/plain" or (response_format in _PLAIN_FORMATS and not kind.startswith(_NO_TEXT))
+    if fits or subtitles:
+        return _from_words(answer, body, text, response_format)
+    raise _broken(answer, body, f"status {answer.status} and {kind or 'an unlabelled answer'} that is no transcript")
+
+
+def _from_words(answer: Answer, body: str, words: str, response_format: str) -> Transcription:
+    """Return a transcript of bare text, which may be subtitles."""
+    if looks_like_page(words):
+        raise _page(answer, body, words)
+    timing = _TIMING.search(words)
+    if timing is None:
+        header_only = words.startswith("WEBVTT")
+        return Transcription(text="" if header_only else words)
+    # Asked for WebVTT, a relay may lose the header; SubRip is told from it by the comma before the milliseconds.
+    vtt = words.startswith("WEBVTT") or (response_format == "vtt" and timing[1] != ",")
+    cues = [cue for cue in (parse_vtt if vtt else parse_srt)(words) if cue.text.strip()]
+    if not cues:
+        raise _broken(answer, body, f"status {answer.status} and subtitles without a text")
+    return Transcription(
+        text=join_texts(line for cue in cues for line in cue.text.splitlines()),
+        segments=tuple(
+            Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip()) for number, cue in enumerate(cues)
+        ),
+    )
+
+
+def _page(answer: Answer, body: str, page: str) -> InvalidResponseError:
+    title = tidy(page_title(page))
+    named = f" ({title})" if title else ""
+    message = f"the relay answered with a web page{named}, not with a transcript"
+    return _invalid(answer, body, message, hint=BASE_URL_HINT)
+
+
+def _broken(answer: Answer, body: str, message: str) -> InvalidResponseError:
+    return _invalid(answer, body, message, hint=BILLED_HINT, retryable=True, billed="maybe")
+
+
+def _invalid(answer: Answer, body: str, message: str, **facts: Any) -> InvalidResponseError:
+    return InvalidResponseError(
+        message,
+        status=answer.status,
+        headers={name: mask_keys(value) for name, value in answer.headers.items()},
+        body=kept_body(body),
+        failover=True,
+        request_id=request_id(answer.headers),
+        **facts,
+    )

@@ -1,0 +1,168 @@
+"""From a JSON object to a `Transcription`, lenient about every field but the text.
+
+A relay may drop any field, send null, or send a number as a string. What cannot be read becomes None; a segment or a
+word whose times cannot be read is left out, since a time that nobody gave would end up in someone's subtitles.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zhongzhuan_audio.models import Segment, Transcription, Usage, Word
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+__all__ = ["structure_transcription"]
+
+_INFINITY = float("inf")
+
+
+def structure_transcription(fields: Mapping[str, Any]) -> Transcription:
+    """Return the transcript that an object of the shape ``verbose_json`` (or any subset of it) holds.
+
+    Numbers may be strings; NaN and infinite numbers count as absent. Of a segment or word, a start before 0 becomes 0
+    and an end before its start becomes the start; without an ``id`` a segment is numbered by its place. Names that are
+    not known are passed over. `body`, `request_id` and `attempts` are the caller's to fill in.
+
+    Args:
+        fields: The object; ``text``, where it has one, is a string.
+    """
+    # Without "text" cattrs would refuse the whole; an empty one is for the caller to judge.
+    return _converter().structure(fields if "text" in fields else {**fields, "text": ""}, Transcription)
+
+
+@functools.cache
+def _converter() -> Converter:
+    # cattrs takes a tenth of a second to import, and a program may never get as far as an answer.
+    from cattrs import Converter
+    from cattrs.gen import make_dict_structure_fn, override
+
+    converter = Converter(detailed_validation=False)
+
+    def by(read: Callable[[Any], Any]) -> Any:
+        return override(struct_hook=lambda value, _: read(value))
+
+    read_usage = make_dict_structure_fn(
+        Usage,
+        converter,
+        type=by(_optional_text),
+        seconds=by(_number),
+        input_tokens=by(_whole),
+        output_tokens=by(_whole),
+        total_tokens=by(_whole),
+    )
+    read_transcription = make_dict_structure_fn(
+        Transcription,
+        converter,
+        text=by(_text),
+        language=by(_optional_text),
+        duration=by(_duration),
+        segments=by(_segments),
+        words=by(_words),
+        usage=by(lambda value: read_usage(value, Usage) if value and isinstance(value, dict) else None),
+        body=override(omit=True),
+        request_id=override(omit=True),
+        attempts=override(omit=True),
+    )
+    converter.register_structure_hook(Transcription, read_transcription)
+    return converter
+
+
+def _segments(value: Any) -> tuple[Segment, ...]:
+    if not isinstance(value, list):
+        return ()
+    segments: list[Segment] = []
+    for row in value:
+        if not isinstance(row, dict):
+            continue
+        get = row.get
+        start: Any = get("start")
+        end: Any = get("end")
+        if not (type(start) is type(end) is float and 0.0 <= start <= end < _INFINITY):
+            times = _times(start, end)
+            if times is None:
+                continue
+            start, end = times
+        number, text, tokens = get("id"), get("text"), get("tokens")
+        segments.append(
+            Segment(
+                id=number if type(number) is int else len(segments),
+                start=start,
+                end=end,
+                text=text.strip() if isinstance(text, str) else "",
+                speaker=_optional_text(get("speaker")),
+                seek=_whole(get("seek")),
+                tokens=tuple(tokens) if type(tokens) is list and {*map(type, tokens)} <= {int} else None,
+                temperature=_number(get("temperature")),
+                avg_logprob=_number(get("avg_logprob")),
+                compression_ratio=_number(get("compression_ratio")),
+                no_speech_prob=_number(get("no_speech_prob")),
+            )
+        )
+    return tuple(segments)
+
+
+def _words(value: Any) -> tuple[Word, ...]:
+    if not isinstance(value, list):
+        return ()
+    words: list[Word] = []
+    for row in value:
+        if not isinstance(row, dict):
+            continue
+        word = row.get("word")
+        start: Any = row.get("start")
+        end: Any = row.get("end")
+        if not isinstance(word, str):
+            continue
+        if not (type(start) is type(end) is float and 0.0 <= start <= end < _INFINITY):
+            times = _times(start, end)
+            if times is None:
+                continue
+            start, end = times
+        words.append(Word(word=word.strip(), start=start, end=end))
+    return tuple(words)
+
+
+def _times(start: Any, end: Any) -> tuple[float, float] | None:
+    first, last = _number(start), _number(end)
+    if first is None or last is None:
+        return None
+    first = max(0.0, first)
+    return first, max(first, last)
+
+
+def _duration(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and number >= 0 else None
+
+
+def _number(value: Any) -> float | None:
+    if type(value) is float:
+        return value if -_INFINITY < value < _INFINITY else None
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if -_INFINITY < number < _INFINITY else None
+
+
+def _whole(value: Any) -> int | None:
+    if type(value) is int:
+        return value
+    number = _number(value)
+    return None if number is None else round(number)
+
+
+def _text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _optional_text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return _text(value) or None
