@@ -34,14 +34,15 @@ def scrubbed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def watched_loop() -> Iterator[None]:
     """Fail a test in which code of this package blocks a running loop.
 
-    Three places block on purpose. The key file is a few bytes, and is looked at before each request. So is a recording's
+    Four places block on purpose. The key file is a few bytes, and is looked at before each request. So is a recording's
     path: a thread hop would halve the rate of small uploads. `Transcription.save` is a plain method: whoever calls it
-    in a coroutine accepts a small write.
+    in a coroutine accepts a small write. And the blocking client blocks.
     """
     watch = BlockBuster(["zhongzhuan_audio"])
     for function in watch.functions.values():
         function.can_block_in("zhongzhuan_audio/config.py", {"__call__"})
         function.can_block_in("zhongzhuan_audio/upload/source.py", {"_from_path"})
+        function.can_block_in("zhongzhuan_audio/blocking.py", {"_run", "_running_worker"})
         function.can_block_in("zhongzhuan_audio/models/transcription.py", {"save"})
     watch.activate()
     yield

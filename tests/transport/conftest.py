@@ -24,7 +24,9 @@ class Peer:
     async def request(self) -> tuple[bytes, bytes]:
         """Read a whole request; return its head and its body."""
         head = await self.head()
-        length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-le"))
+        length = next(
+            int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-le")
+        )
         return head, await self.reader.readexactly(length)
 
     async def send(self, data: bytes) -> None:
@@ -73,6 +75,8 @@ class RawServer:
             await behaviour(Peer(reader, writer))
         except (ConnectionError, asyncio.IncompleteReadError):
             self.gone.set()
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             writer.close()
             self._tasks.discard(task)

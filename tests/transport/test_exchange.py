@@ -152,9 +152,9 @@ async def test_a_slow_upload_that_moves_is_not_cut(raw_server: Any, client: Asyn
         await peer.answer(OK)
 
     raw_server.script(slow)
-    # Far more than the timeouts in all, and less for each step.
-    timeouts = Timeouts(upload_stall_s=0.5, answer_stall_s=0.5)
-    assert (await client.transcribe(LARGE * 3, timeouts=timeouts)).text == "hello"
+    # Longer than either timeout in all; each step, and what the sockets' buffers hold at the end, takes less.
+    timeouts = Timeouts(upload_stall_s=1.5, answer_stall_s=1.5)
+    assert (await client.transcribe(LARGE * 8, timeouts=timeouts)).text == "hello"
 
 
 @pytest.mark.parametrize("part", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n", b"HTTP/1.1 200 OK\r\nCont"])
@@ -260,9 +260,7 @@ async def test_an_early_transcript_is_not_believed(raw_server: Any, client: Asyn
     assert "before it had the whole upload" in str(error)
 
 
-async def test_an_endless_answer_is_cut(
-    raw_server: Any, client: AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_endless_answer_is_cut(raw_server: Any, client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer larger than any transcript does not fill the memory."""
     monkeypatch.setattr("zhongzhuan_audio.transport.exchange.MAX_ANSWER_BYTES", 1_000_000)
 
@@ -333,9 +331,7 @@ async def test_a_progress_function_that_fails_ends_the_call(raw_server: Any, cli
 
 
 @pytest.mark.parametrize("moment", ["upload", "answer"])
-async def test_cancelling_aborts_the_request(
-    raw_server: Any, client: AsyncClient, tmp_path: Path, moment: str
-) -> None:
+async def test_cancelling_aborts_the_request(raw_server: Any, client: AsyncClient, tmp_path: Path, moment: str) -> None:
     """The connection goes, the file is closed, and the client serves the next call."""
     reached = asyncio.Event()
     path = tmp_path / "long.mp3"
@@ -354,16 +350,13 @@ async def test_cancelling_aborts_the_request(
         await peer.answer(OK)
 
     raw_server.script(stuck, serve)
-    before = sorted(os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd != "0")
     task = asyncio.create_task(client.transcribe(path if moment == "upload" else MP3))
     await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await asyncio.wait_for(raw_server.gone.wait(), 10)
-    open_now = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if fd != "0"]
-    assert str(path) not in open_now
-    assert len(before) >= 0
+    assert path.resolve() not in [link.resolve() for link in Path("/proc/self/fd").iterdir()]
     assert (await client.transcribe(MP3)).text == "hello"
 
 
@@ -371,7 +364,7 @@ async def test_an_authority_that_is_not_known(raw_server: Any) -> None:
     """An untrusted certificate is told as such, and SSL_CERT_FILE as the way out."""
     authority = trustme.CA()
     context = _server_context(authority)
-    server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     async with AsyncClient(f"https://localhost:{port}", "sk-test") as client:
         error = await failure(client)

@@ -14,7 +14,7 @@ RELAY = "https://relay.example/v1"
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 def test_the_environment_names_a_proxy(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """curl's variables count, in either case."""
+    """Curl's variables count, in either case."""
     monkeypatch.setenv(name, "http://127.0.0.1:7890")
     found = find_proxy(RELAY)
     assert found is not None

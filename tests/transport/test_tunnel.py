@@ -110,10 +110,16 @@ async def test_a_proxy_leads_to_the_relay(tunnel: Tunnel, monkeypatch: pytest.Mo
 async def test_a_proxy_with_a_password(tunnel: Tunnel) -> None:
     """The password reaches the proxy and nobody else; a wrong one is told without being shown."""
     tunnel.credentials = base64.b64encode(b"user:p@ss")
-    async with AsyncClient("https://relay.test", "sk-test", proxy=f"http://user:p%40ss@127.0.0.1:{tunnel.port}") as client:
+    async with AsyncClient(
+        "https://relay.test", "sk-test", proxy=f"http://user:p%40ss@127.0.0.1:{tunnel.port}"
+    ) as client:
         assert (await client.transcribe(MP3)).text == "hello"
-    async with AsyncClient("https://relay.test", "sk-test", proxy=f"http://user:wr0ng@127.0.0.1:{tunnel.port}") as client:
-        with pytest.raises(TransportError, match=rf"no way through the proxy http://127.0.0.1:{tunnel.port} \(status 407\)") as caught:
+    async with AsyncClient(
+        "https://relay.test", "sk-test", proxy=f"http://user:wr0ng@127.0.0.1:{tunnel.port}"
+    ) as client:
+        with pytest.raises(
+            TransportError, match=rf"no way through the proxy http://127.0.0.1:{tunnel.port} \(status 407\)"
+        ) as caught:
             await client.transcribe(MP3)
     assert "wr0ng" not in str(caught.value)
     assert caught.value.billed == "no"

@@ -88,7 +88,9 @@ async def test_a_fault_of_the_disk_comes_out(recording: Path, monkeypatch: pytes
     reader.close()
 
 
-async def test_a_platform_without_the_flag_reads_in_the_thread(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_platform_without_the_flag_reads_in_the_thread(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without RWF_NOWAIT nothing is read on the loop."""
     monkeypatch.setattr(readers, "_RWF_NOWAIT", None)
     reader = DescriptorReader(descriptor(recording))

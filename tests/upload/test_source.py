@@ -146,7 +146,7 @@ async def test_a_file_object_lends_its_name(mp3: Path, tmp_path: Path) -> None:
     """A file's name is taken, a descriptor's number is not."""
     with mp3.open("rb") as file:
         assert (await open_source(file)).filename == "会议 2024.mp3"
-    with open(os.open(mp3, os.O_RDONLY), "rb") as file:  # noqa: ASYNC230, PTH123 - the point is a file without a name
+    with open(os.open(mp3, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - the point is a file without a name
         assert (await open_source(file)).filename == "audio.mp3"
     with gzip.open(tmp_path / "a.mp3.gz", "wb") as file:
         file.write(MP3)
@@ -275,7 +275,7 @@ async def test_what_is_no_path_is_told(path: str, message: str) -> None:
     ("code", "message"), [(errno.EACCES, "may not be read by this user"), (errno.EIO, "cannot read .*: Input/output")]
 )
 async def test_an_unreadable_file_is_told(mp3: Path, monkeypatch: pytest.MonkeyPatch, code: int, message: str) -> None:
-    """Permissions and broken disks come out in words. (root reads everything, so the kernel's word is given here.)"""
+    """Permissions and broken disks come out in words. As root reads everything, the kernel's word is given here."""
 
     def refuse(*_: object, **__: object) -> int:
         raise OSError(code, os.strerror(code))
@@ -291,7 +291,9 @@ async def test_a_recording_that_changes_between_the_look_and_the_upload(mp3: Pat
     source = await open_source(mp3)
     with mp3.open("ab") as file:
         file.write(b"more")
-    with pytest.raises(AudioSourceError, match=r"grew while it was sent: 76447 bytes were announced, now there are 76451"):
+    with pytest.raises(
+        AudioSourceError, match=r"grew while it was sent: 76447 bytes were announced, now there are 76451"
+    ):
         await source.open()
     mp3.write_bytes(MP3[:-10])
     with pytest.raises(AudioSourceError, match="shrank"):

@@ -1,0 +1,267 @@
+"""The blocking client: threads, loops, forks, Ctrl-C, and an exit that never hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zhongzhuan_audio import AsyncClient, Client
+from zhongzhuan_audio.errors import AudioSourceError, AuthenticationError, ConfigurationError
+from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
+
+
+@pytest.fixture
+def client(local_relay: LocalRelay) -> Any:
+    """A client of the scripted relay."""
+    with Client(local_relay.base_url, local_relay.api_key) as client:
+        yield client
+
+
+def run(code: str, relay: LocalRelay, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a script in an interpreter of its own."""
+    environ = {
+        **os.environ,
+        "ZHONGZHUAN_BASE_URL": relay.base_url,
+        "ZHONGZHUAN_API_KEY": str(relay.api_key),
+        "PYTHONWARNINGS": "error",
+    }
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def test_it_needs_no_with(local_relay: LocalRelay, jfk: Path) -> None:
+    """One line gives a transcript."""
+    client = Client(local_relay.base_url, local_relay.api_key)
+    assert client.transcribe(jfk).text == "This is a scripted answer."
+    client.close()
+
+
+def test_errors_come_out_as_they_are(client: Client, local_relay: LocalRelay) -> None:
+    """The async client's own errors, at the line that called."""
+    with pytest.raises(AudioSourceError, match="no such file"):
+        client.transcribe("missing.mp3")
+    with Client(local_relay.base_url, "sk-wrong") as stranger, pytest.raises(AuthenticationError):
+        stranger.transcribe(("a.mp3", b"\xff\xfb\x90\x00" * 100))
+
+
+def test_settings_are_checked_at_construction() -> None:
+    """Before a thread is begun."""
+    before = threading.active_count()
+    with pytest.raises(ConfigurationError, match="ZHONGZHUAN_API_KEY"):
+        Client()
+    Client("https://relay.example", "sk-test")
+    assert threading.active_count() == before
+
+
+def test_the_twins_have_the_same_face() -> None:
+    """Name by name the same parameters, defaults, annotations and docstring."""
+    public = [name for name in vars(AsyncClient) if not name.startswith("_")]
+    assert "transcribe" in public
+    for name in public:
+        theirs, ours = getattr(AsyncClient, name), getattr(Client, name)
+        if name == "local":
+            assert inspect.signature(ours) == inspect.signature(theirs)
+            continue
+        assert inspect.signature(ours) == inspect.signature(theirs)
+        if name != "close":
+            assert ours.__doc__ == theirs.__doc__
+        assert not inspect.iscoroutinefunction(ours)
+    differs = set(inspect.signature(AsyncClient).parameters) ^ set(inspect.signature(Client).parameters)
+    assert differs == {"session"}
+
+
+def test_many_threads_share_a_client(client: Client, local_relay: LocalRelay, jfk: Path) -> None:
+    """Calls from sixteen threads run side by side on one loop."""
+    with ThreadPoolExecutor(16) as pool:
+        texts = list(pool.map(lambda _: client.transcribe(jfk).text, range(64)))
+    assert texts == ["This is a scripted answer."] * 64
+    assert len(local_relay.requests) == 64
+
+
+async def test_it_works_while_the_threads_own_loop_runs(client: Client, jfk: Path) -> None:
+    """As in a notebook's cell: the call blocks this loop and is answered by another."""
+    assert client.transcribe(jfk).text == "This is a scripted answer."
+
+
+def test_a_call_from_its_own_thread_is_refused(client: Client, jfk: Path) -> None:
+    """A progress function that calls the client would wait for itself for ever."""
+    with pytest.raises(RuntimeError, match="would wait for itself"):
+        client.transcribe(jfk, on_progress=lambda _, __: client.transcribe(jfk))
+
+
+def test_a_closed_client_says_so(local_relay: LocalRelay, jfk: Path) -> None:
+    """After the close its thread is gone and calls are refused; closing again does nothing."""
+    client = Client(local_relay.base_url, local_relay.api_key)
+    client.transcribe(jfk)
+    assert client._worker is not None
+    client.close()
+    client.close()
+    assert not client._worker.thread.is_alive()
+    assert repr(client) == f"<Client {local_relay.base_url} closed>"
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.transcribe(jfk)
+    unused = Client(local_relay.base_url, local_relay.api_key)
+    unused.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        unused.transcribe(jfk)
+
+
+def test_a_forgotten_client_ends_its_thread(local_relay: LocalRelay, jfk: Path) -> None:
+    """The thread does not keep the client alive, and goes with it."""
+    client = Client(local_relay.base_url, local_relay.api_key)
+    client.transcribe(jfk)
+    assert client._worker is not None
+    thread, ghost = client._worker.thread, weakref.ref(client)
+    del client
+    gc.collect()
+    thread.join(10)
+    assert ghost() is None
+    assert not thread.is_alive()
+
+
+def test_closing_cancels_what_runs(jfk: Path, local_relay: LocalRelay, scripted_engine: ScriptedEngine) -> None:
+    """A call in another thread ends at once."""
+    scripted_engine.delay_s = 60
+    client = Client(local_relay.base_url, local_relay.api_key)
+    ended: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            client.transcribe(jfk)
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            ended.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    while not local_relay.requests:
+        time.sleep(0.01)
+    client.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(ended) == 1
+
+
+def test_local_needs_no_key(jfk: Path) -> None:
+    """Its own relay runs in its own thread."""
+    with Client.local(ScriptedEngine("听见了")) as client:
+        assert client.transcribe(jfk).text == "听见了"
+        assert repr(client).startswith("<Client http://127.0.0.1:")
+
+
+def test_an_unclosed_client_does_not_hang_the_exit(local_relay: LocalRelay, jfk: Path) -> None:
+    """A script that forgets to close ends by itself, quietly."""
+    code = """
+        import sys
+        from zhongzhuan_audio import Client
+        client = Client()
+        print(client.transcribe(sys.argv[1]).text)
+    """
+    ended = run(code, local_relay, str(jfk))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "This is a scripted answer.\n", "")
+
+
+def test_ctrl_c_cancels_the_request(local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path) -> None:
+    """KeyboardInterrupt comes out at once, and the relay sees the client go."""
+    scripted_engine.delay_s = 60
+    code = """
+        import os, signal, sys, threading
+        from zhongzhuan_audio import Client
+        client = Client()
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            client.transcribe(sys.argv[1])
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    started = time.monotonic()
+    ended = run(code, local_relay, str(jfk))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
+    assert time.monotonic() - started < 50
+    for _ in range(500):
+        if local_relay.requests and local_relay.requests[0].gone:
+            break
+        time.sleep(0.01)
+    assert local_relay.requests[0].gone
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.parametrize("ending", ["os._exit(0)", "sys.exit(0)"])
+def test_it_works_after_a_fork(local_relay: LocalRelay, jfk: Path, ending: str) -> None:
+    """In the child it begins anew, in the parent it goes on, and neither hangs however the child ends."""
+    code = f"""
+        import os, sys
+        from zhongzhuan_audio import Client
+        client = Client()
+        print(client.transcribe(sys.argv[1]).text, flush=True)
+        child = os.fork()
+        if child == 0:
+            print("child:", client.transcribe(sys.argv[1]).text, flush=True)
+            {ending}
+        _, status = os.waitpid(child, 0)
+        print(status, client.transcribe(sys.argv[1]).text, flush=True)
+    """
+    ended = run(code, local_relay, str(jfk))
+    answer = "This is a scripted answer."
+    assert ended.stdout.splitlines() == [answer, f"child: {answer}", f"0 {answer}"]
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_it_works_in_a_forked_pool(local_relay: LocalRelay, jfk: Path) -> None:
+    """Multiprocessing's forked workers share the client of the module."""
+    code = """
+        import multiprocessing, sys
+        from zhongzhuan_audio import Client
+        client = Client()
+        def work(path):
+            return client.transcribe(path).text
+        if __name__ == "__main__":
+            work(sys.argv[1])
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                print(set(pool.map(work, [sys.argv[1]] * 6)))
+    """
+    ended = run(code, local_relay, str(jfk))
+    assert (ended.returncode, ended.stdout) == (0, "{'This is a scripted answer.'}\n"), ended.stderr
+
+
+def test_a_signal_of_another_kind_does_not_disturb(client: Client, jfk: Path) -> None:
+    """A handler that returns lets the call go on."""
+    seen: list[int] = []
+    old = signal.signal(signal.SIGUSR1, lambda number, _: seen.append(number))
+    try:
+        threading.Timer(0.0, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        while not seen:
+            assert client.transcribe(jfk).text
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+    assert seen == [signal.SIGUSR1]
+
+
+def test_two_event_loops_share_a_client(client: Client, jfk: Path) -> None:
+    """Threads with loops of their own may both call it."""
+
+    async def call() -> str:
+        return await asyncio.to_thread(lambda: client.transcribe(jfk).text)
+
+    with ThreadPoolExecutor(2) as pool:
+        texts = list(pool.map(lambda _: asyncio.run(call()), range(4)))
+    assert texts == ["This is a scripted answer."] * 4

@@ -1,0 +1,298 @@
+"""The async client, against the embedded relay."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import trio
+
+import zhongzhuan_audio
+from zhongzhuan_audio import AsyncClient, Limits, Timeouts, Transcription
+from zhongzhuan_audio.errors import (
+    AudioSourceError,
+    AuthenticationError,
+    ConfigurationError,
+    NoTimingError,
+    PayloadTooLargeError,
+    ZhongzhuanError,
+)
+from zhongzhuan_audio.models import Segment
+from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
+
+KEY = f"sk-{'secret'}-key"  # put together, so that a quoted source line does not hold it
+SENTENCE = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
+TIMED = Recognition(
+    language="zh",
+    duration=5.04,
+    segments=(
+        Segment(id=0, start=0.0, end=2.5, text="Hello there."),
+        Segment(id=1, start=2.5, end=5.04, text="你好。"),
+    ),
+)
+
+
+@pytest.fixture
+async def relay() -> Any:
+    """A relay with a script."""
+    async with LocalRelay(ScriptedEngine(TIMED)) as relay:
+        yield relay
+
+
+@pytest.fixture
+async def client(relay: LocalRelay) -> Any:
+    """A client of it."""
+    async with AsyncClient(relay.base_url, relay.api_key) as client:
+        yield client
+
+
+@pytest.mark.parametrize("response_format", ["json", "text", "srt", "verbose_json", "vtt"])
+async def test_every_format_becomes_a_transcription(
+    client: AsyncClient, jfk: Path, tmp_path: Path, response_format: Any
+) -> None:
+    """The text is the same in all five; those with times give any kind of subtitle, those without refuse."""
+    result = await client.transcribe(jfk, response_format=response_format)
+    assert isinstance(result, Transcription)
+    assert result.text == "Hello there. 你好。"
+    assert result.request_id
+    assert [attempt.status for attempt in result.attempts] == [200]
+    assert result.body
+    if response_format in {"srt", "verbose_json", "vtt"}:
+        assert [(each.start, each.end, each.text) for each in result.segments] == [
+            (0.0, 2.5, "Hello there."),
+            (2.5, 5.04, "你好。"),
+        ]
+        assert (
+            result.to_srt()
+            == "1\n00:00:00,000 --> 00:00:02,500\nHello there.\n\n2\n00:00:02,500 --> 00:00:05,040\n你好。\n\n"
+        )
+        result.save(tmp_path / "a.vtt")
+        assert (tmp_path / "a.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000 --> 00:00:02.500\nHello there.\n")
+    else:
+        with pytest.raises(NoTimingError, match="verbose_json"):
+            result.to_srt()
+
+
+async def test_options_reach_the_relay(client: AsyncClient, relay: LocalRelay, jfk: Path) -> None:
+    """Each option goes out under its wire name, once; what was not given is not sent."""
+    await client.transcribe(
+        jfk,
+        model="whisper-1",
+        language="ZH",
+        prompt="会议\n纪要",
+        response_format="verbose_json",
+        temperature=0.25,
+        timestamp_granularities=["word", "segment"],
+        extra={"hotwords": ["甲", "乙"], "flag": True},
+    )
+    await client.transcribe(jfk)
+    first, second = relay.requests
+    assert first.fields == {
+        "model": ("whisper-1",),
+        "language": ("zh",),
+        "prompt": ("会议\n纪要",),
+        "response_format": ("verbose_json",),
+        "temperature": ("0.25",),
+        "timestamp_granularities[]": ("word", "segment"),
+        "hotwords[]": ("甲", "乙"),
+        "flag": ("true",),
+    }
+    assert second.fields == {"model": ("whisper-1",), "response_format": ("json",)}
+
+
+BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"temperature": 1.5}, "temperature 1.5 is not between 0 and 1"),
+    ({"temperature": -0.1}, "temperature"),
+    ({"language": "chinese"}, "language 'chinese' is not an ISO 639-1 code — use 'zh'"),
+    ({"response_format": "xml"}, "response_format 'xml' does not exist"),
+    ({"model": ""}, "model is empty"),
+    ({"timestamp_granularities": ["word"]}, "does not go with response_format"),
+    ({"extra": {"model": "x"}}, "no field is sent twice"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+async def test_bad_options_are_refused_before_any_io(
+    client: AsyncClient, relay: LocalRelay, options: dict[str, Any], message: str
+) -> None:
+    """The file is not even looked at."""
+    with pytest.raises(ConfigurationError, match=message):
+        await client.transcribe("/does/not/exist.mp3", **options)
+    assert not relay.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.mp3", "no such file"),
+        ("folder.mp3", "is a folder"),
+        ("empty.mp3", "is empty"),
+        ("text.mp3", "is a text file, not audio"),
+    ],
+)
+async def test_bad_recordings_are_refused_before_a_byte_is_sent(
+    client: AsyncClient, relay: LocalRelay, tmp_path: Path, name: str, message: str
+) -> None:
+    """The relay sees nothing of what cannot be a recording."""
+    (tmp_path / "folder.mp3").mkdir()
+    (tmp_path / "empty.mp3").touch()
+    (tmp_path / "text.mp3").write_text("just words " * 100)
+    with pytest.raises(AudioSourceError, match=message):
+        await client.transcribe(tmp_path / name)
+    assert not relay.requests
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"api_key": "sk-a\nb"}, "line end"),
+        ({"base_url": "ftp://x", "api_key": "sk-a"}, "neither https:// nor http://"),
+        ({"base_url": "http://relay.example", "api_key": "sk-a"}, "plain http"),
+        ({"api_key": "sk-a", "proxy": "socks5://127.0.0.1:1"}, "SOCKS"),
+        ({"api_key": "sk-a", "headers": {"Authorization": "Bearer x"}}, "give the key as api_key"),
+        ({"api_key": "sk-a", "headers": {"X-A": "a\r\nB: c"}}, "cannot stand in a header"),
+        ({"api_key": "sk-a", "headers": {"X A": "b"}}, "cannot stand in a header"),
+        ({"api_key": "sk-a", "headers": {"X-A": 1}}, "must be strings"),
+        ({}, "set ZHONGZHUAN_API_KEY"),
+    ],
+)
+def test_bad_settings_are_refused_at_construction(options: dict[str, Any], message: str) -> None:
+    """Before there is a loop."""
+    with pytest.raises(ConfigurationError, match=message):
+        AsyncClient(**options)
+
+
+async def test_the_environment_names_relay_and_key(
+    relay: LocalRelay, jfk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ZHONGZHUAN_* are read; a web page's address with an endpoint's path does too; OPENAI_API_KEY is never read."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-someone-elses")
+    with pytest.raises(ConfigurationError, match="no API key"):
+        AsyncClient()
+    monkeypatch.setenv("ZHONGZHUAN_BASE_URL", f"{relay.base_url}/audio/transcriptions")
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY", str(relay.api_key))
+    async with AsyncClient() as client:
+        assert (await client.transcribe(jfk)).text
+    assert relay.requests[0].path == "/v1/audio/transcriptions"
+
+
+async def test_errors_of_the_relay_have_their_class(relay: LocalRelay, jfk: Path) -> None:
+    """A wrong key and a recording past the limit, with the relay's id of the request."""
+    async with AsyncClient(relay.base_url, "sk-wrong") as client:
+        with pytest.raises(AuthenticationError) as caught:
+            await client.transcribe(jfk)
+    assert caught.value.status == 401
+    assert caught.value.request_id
+    assert caught.value.hint
+    async with LocalRelay(ScriptedEngine(), max_upload_bytes=50_000) as small:
+        async with AsyncClient(small.base_url, small.api_key) as client:
+            with pytest.raises(PayloadTooLargeError):
+                await client.transcribe(jfk)
+
+
+async def test_the_key_is_shown_nowhere(jfk: Path, tmp_path: Path, unused_tcp_port: int) -> None:
+    """No repr, message or traceback with local variables holds it."""
+    from rich.console import Console
+    from rich.traceback import Traceback
+
+    client = AsyncClient(f"http://127.0.0.1:{unused_tcp_port}", KEY)
+    shown = io.StringIO()
+    try:
+        await client.transcribe(jfk)
+    except ZhongzhuanError as error:
+        trace = Traceback.from_exception(
+            type(error), error, error.__traceback__, show_locals=True, locals_max_string=9999
+        )
+        Console(file=shown, width=400).print(trace)
+        shown.write(f"{error!s} {error!r} {error.attempts!r} {vars(error)!r}")
+    shown.write(f"{client!r} {client._endpoint!r} {vars(client)!r} {client._sessions!r}")
+    await client.close()
+    assert "_send_once" in shown.getvalue()
+    assert KEY not in shown.getvalue()
+
+
+async def test_closing_twice_is_fine_and_a_closed_client_says_so(client: AsyncClient, jfk: Path) -> None:
+    """A call after the close is refused."""
+    assert "closed" not in repr(client)
+    await client.close()
+    await client.close()
+    assert repr(client).endswith(" closed>")
+    with pytest.raises(ConfigurationError, match="this client is closed"):
+        await client.transcribe(jfk)
+
+
+async def test_the_local_relay_starts_once_and_ends_with_the_client(jfk: Path) -> None:
+    """Calls side by side share it; nothing listens after the close."""
+    async with AsyncClient.local(ScriptedEngine(TIMED)) as client:
+        assert repr(client) == "<AsyncClient local>"
+        texts = await asyncio.gather(*(client.transcribe(jfk) for _ in range(5)))
+        assert {each.text for each in texts} == {"Hello there. 你好。"}
+        assert client._endpoint is not None
+        port = int(client._endpoint.base_url.split(":")[2].split("/")[0])
+    with pytest.raises(OSError, match="onnect"):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.real_model
+async def test_speech_is_recognised(jfk: Path) -> None:
+    """The embedded model hears the sample, word for word."""
+    async with AsyncClient.local() as client:
+        result = await client.transcribe(
+            jfk, response_format="verbose_json", timestamp_granularities=["word", "segment"]
+        )
+    heard = "".join(char for char in result.text.lower() if char.isalnum() or char == " ")
+    assert heard.split() == SENTENCE.split()
+    assert result.language == "english"
+    assert result.duration == pytest.approx(11.09, abs=0.2)
+    assert [word.word.strip(" ,.!?").lower() for word in result.words] == SENTENCE.split()
+    assert 0 <= result.segments[0].start < result.segments[-1].end <= 11.2
+
+
+async def test_many_calls_leave_nothing_behind(relay: LocalRelay, jfk: Path) -> None:
+    """Descriptors and tasks are back where they were."""
+    before, tasks = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
+    async with AsyncClient(relay.base_url, relay.api_key, limits=Limits(max_concurrency=8)) as client:
+        await asyncio.gather(*(client.transcribe(jfk) for _ in range(50)))
+    await asyncio.sleep(0.05)
+    assert len(asyncio.all_tasks()) == tasks
+    # The relay's side of the connections is closed by its own loop turn.
+    with anyio.fail_after(10):
+        while len(os.listdir("/proc/self/fd")) > before:
+            await asyncio.sleep(0.01)
+
+
+async def test_timeouts_can_be_given_a_call(relay: LocalRelay, jfk: Path) -> None:
+    """They take the place of the client's own."""
+    async with LocalRelay(ScriptedEngine(TIMED, delay_s=30)) as slow:
+        async with AsyncClient(slow.base_url, slow.api_key) as client:
+            with pytest.raises(TimeoutError):
+                await client.transcribe(jfk, timeouts=Timeouts(answer_stall_s=0.1))
+
+
+async def test_a_plain_text_answer_keeps_its_body(client: AsyncClient, jfk: Path) -> None:
+    """`body` is the answer to the letter."""
+    assert (await client.transcribe(jfk, response_format="text")).body == "Hello there. 你好。\n"
+    assert json.loads((await client.transcribe(jfk)).body)["text"] == "Hello there. 你好。"
+
+
+def test_trio_is_told_what_to_use(jfk: Path) -> None:
+    """Under trio the error names the blocking client and the thread."""
+    with pytest.raises(ConfigurationError, match=r"asyncio only.*anyio\.to_thread"):
+        trio.run(AsyncClient("https://relay.example", "sk-test").transcribe, jfk)
+
+
+def test_public_names_load_when_they_are_used() -> None:
+    """`__all__` is whole, sorted for `dir`, and an unknown name is an AttributeError."""
+    for name in zhongzhuan_audio.__all__:
+        assert getattr(zhongzhuan_audio, name) is not None
+    assert dir(zhongzhuan_audio) == sorted(zhongzhuan_audio.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = zhongzhuan_audio.nothing
+    assert sys.modules["zhongzhuan_audio.client"].AsyncClient is zhongzhuan_audio.AsyncClient
