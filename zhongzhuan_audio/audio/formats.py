@@ -70,10 +70,15 @@ AVI = _format("avi", ".avi")
 AU = _format("au", ".au", ".snd")
 SILK = _format("silk", ".silk")
 
-KNOWN_EXTENSIONS = frozenset(
-    ".3g2 .3ga .3gp .3gpp .aac .ac3 .adts .aif .aifc .aiff .alac .amr .ape .asf .au .avi .awb .bwf .caf .dss .dts .dv "
-    ".eac3 .f4a .f4v .flac .flv .gsm .m1a .m2a .m2ts .m2v .m4a .m4b .m4p .m4r .m4v .mk3d .mka .mkv .mov .mp1 .mp2 .mp3 "
-    ".mp4 .mpa .mpe .mpeg .mpg .mpga .mts .oga .ogg .ogv .ogx .opus .pcm .qt .ra .rf64 .rm .rmvb .silk .slk .snd .spx "
-    ".ts .tta .vob .voc .w64 .wav .wave .weba .webm .wma .wmv .wv".split()
-)
+# One a line, these would fill two screens.
+# fmt: off
+KNOWN_EXTENSIONS = frozenset((
+    ".3g2", ".3ga", ".3gp", ".3gpp", ".aac", ".ac3", ".adts", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape",
+    ".asf", ".au", ".avi", ".awb", ".bwf", ".caf", ".dss", ".dts", ".dv", ".eac3", ".f4a", ".f4v", ".flac", ".flv",
+    ".gsm", ".m1a", ".m2a", ".m2ts", ".m2v", ".m4a", ".m4b", ".m4p", ".m4r", ".m4v", ".mk3d", ".mka", ".mkv",
+    ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpe", ".mpeg", ".mpg", ".mpga", ".mts", ".oga", ".ogg",
+    ".ogv", ".ogx", ".opus", ".pcm", ".qt", ".ra", ".rf64", ".rm", ".rmvb", ".silk", ".slk", ".snd", ".spx", ".ts",
+    ".tta", ".vob", ".voc", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv",
+))
 """Extensions that say audio or video: one that doesn't fit the bytes is wrong, and not a part of the name."""
+# fmt: on

@@ -12,6 +12,8 @@ Sources, format by format:
 
 from __future__ import annotations
 
+import re
+
 from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.audio.formats import AudioFormat
 from zhongzhuan_audio.audio.plaintext import decode_text
@@ -46,6 +48,12 @@ _CHUNKED = {
     (b"FORM", b"AIFF"): formats.AIFF,
     (b"FORM", b"AIFC"): formats.AIFC,
 }
+_ID3 = re.compile(rb"ID3[\x02-\x04].(.)([\x00-\x7f]{4})", re.DOTALL)
+_MPEG_SYNC = re.compile(rb"\xff[\xe0-\xff]..", re.DOTALL)  # eleven set bits for MPEG audio, twelve for ADTS
+_ATOM_HEADER_BYTES = 8
+_ADTS_HEADER_BYTES = 7
+_ADTS_RATES = range(13)
+_AU_HEADER_BYTES = range(24, 1 << 24)  # 24, and a remark that is short in any real file
 _DOCTYPES = {b"webm": formats.WEBM, b"matroska": formats.MKV}
 
 
@@ -75,11 +83,13 @@ def _id3_bytes(head: bytes) -> int:
 
     The size is four times 7 bits, and counts neither the 10 bytes of the header nor those of the footer (flag 0x10).
     """
-    size = head[6:10]
-    if not head.startswith(b"ID3") or len(size) < 4 or head[3] not in (2, 3, 4) or max(size) > 0x7F:  # noqa: PLR2004 - sizes and versions of the specification
+    match = _ID3.match(head)
+    if match is None:
         return 0
-    footer = 10 if head[5] & 0x10 else 0
-    return 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3]) + footer
+    size = 0
+    for seven_bits in match[2]:
+        size = size << 7 | seven_bits
+    return 10 + size + (10 if match[1][0] & 0x10 else 0)
 
 
 def _mp4_family(head: bytes) -> AudioFormat | None:
@@ -88,9 +98,7 @@ def _mp4_family(head: bytes) -> AudioFormat | None:
         return None if brand in IMAGE_BRANDS else _MP4_BRANDS.get(brand, formats.MP4)
     # QuickTime is older than ftyp; size 1 says that a 64-bit size follows the type.
     size = int.from_bytes(head[:4], "big")
-    if kind in (b"moov", b"mdat", b"wide") and (size == 1 or size >= 8):  # noqa: PLR2004 - an atom's own header has 8
-        return formats.MOV
-    return None
+    return formats.MOV if kind in (b"moov", b"mdat", b"wide") and (size == 1 or size >= _ATOM_HEADER_BYTES) else None
 
 
 def _matroska(head: bytes) -> AudioFormat | None:
@@ -119,28 +127,21 @@ def _ebml_size(head: bytes, at: int) -> tuple[int, int]:
 
 def _raw_stream(head: bytes) -> AudioFormat | None:
     """Tell what begins with a few telling bits rather than with a name."""
-    if len(head) >= 4 and head[0] == 0xFF:  # noqa: PLR2004 - an MPEG audio header's size and sync byte
-        return _mpeg_frame(head)
     # Amateur radio logs (.adi) are called ADIF as well, and often begin with the word; they are text.
     if head.startswith(b"ADIF") and decode_text(head) is None:
         return formats.AAC
-    # The offset of the data is 24 at least, and has only ever been followed by a short remark.
-    if head.startswith(b".snd") and 24 <= int.from_bytes(head[4:8], "big") < 1 << 24:  # noqa: PLR2004 - a header's size
+    if head.startswith(b".snd") and int.from_bytes(head[4:8], "big") in _AU_HEADER_BYTES:
         return formats.AU
-    return None
+    return _mpeg_frame(head) if _MPEG_SYNC.match(head) else None
 
 
 def _mpeg_frame(head: bytes) -> AudioFormat | None:
-    """Judge the header of an MPEG audio frame or of an ADTS frame; both begin with eleven or twelve set bits."""
-    sync, version, layer = head[1] >> 5, head[1] >> 3 & 3, head[1] >> 1 & 3
-    if sync != 0b111:
-        return None
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
     if layer == 0:
-        frequency, frame_bytes = head[2] >> 2 & 15, int.from_bytes(head[3:6].ljust(3, b"\0"), "big") >> 5 & 0x1FFF
-        good = version & 2 and frequency <= 12 and frame_bytes >= 7  # noqa: PLR2004 - 13 rates; a header has 7 bytes
+        frame_bytes = int.from_bytes(head[3:6].ljust(3, b"\0"), "big") >> 5 & 0x1FFF
+        good = version in (2, 3) and head[2] >> 2 & 15 in _ADTS_RATES and frame_bytes >= _ADTS_HEADER_BYTES
         return formats.AAC if good else None
-    bitrate, rate, emphasis = head[2] >> 4, head[2] >> 2 & 3, head[3] & 3
-    # Reserved: version 1, rate 3, emphasis 2, bit rate 15. Bit rate 0 (free) and layer I (3) are not seen in recordings,
-    # but in other files; the byte order mark FF FE of UTF-16 would be layer I.
-    good = version != 1 and layer in (1, 2) and bitrate not in (0, 15) and rate != 3 and emphasis != 2  # noqa: PLR2004 - as the comment says
-    return formats.MP3 if good else None
+    # The other values are reserved, but for layer I (3) and bit rate 0 (free), which no recording has. They are left
+    # out for what else begins so: the byte order mark FF FE of UTF-16 would be a layer I.
+    valid = version in (0, 2, 3) and layer in (1, 2) and head[2] >> 4 in range(1, 15)
+    return formats.MP3 if valid and head[2] >> 2 & 3 in (0, 1, 2) and head[3] & 3 in (0, 1, 3) else None
