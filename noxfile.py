@@ -41,8 +41,10 @@ def _shared(session: nox.Session) -> Path:
 
 
 def _run(session: nox.Session, program: str, *args: str) -> None:
-    """Run a program of the shared environment."""
-    session.run(_bin(_shared(session), program), *args, external=True)
+    """Run a program of the shared environment, which finds the others there."""
+    path = _bin(_shared(session), program)
+    search = os.pathsep.join([str(Path(path).parent), os.environ.get("PATH", os.defpath)])
+    session.run(path, *args, env={"PATH": search}, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -56,7 +58,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types, with two checkers, and that the public ones are complete."""
     _run(session, "mypy")
-    _run(session, "pyright", "--pythonpath", _bin(_shared(session), "python"))
+    _run(session, "pyright")
     _run(session, "pyright", "--verifytypes", "zhongzhuan_audio", "--ignoreexternal")
 
 

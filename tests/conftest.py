@@ -44,6 +44,7 @@ def watched_loop() -> Iterator[None]:
         function.can_block_in("zhongzhuan_audio/upload/source.py", {"_from_path"})
         function.can_block_in("zhongzhuan_audio/blocking.py", {"_run", "_running_worker"})
         function.can_block_in("zhongzhuan_audio/models/transcription.py", {"save"})
+        function.can_block_in("zhongzhuan_audio/blocking.py", {"_run", "close", "stop"})
     watch.activate()
     yield
     watch.deactivate()

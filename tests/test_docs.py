@@ -111,7 +111,7 @@ async def post_to(app: object, path: str, name: str) -> tuple[int, object]:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_the_example_works(example: Example):
     """A Python block runs without an error, after those above it on its page."""
-    example.namespace["post_to"] = post_to
+    example.namespace.update(__name__="__main__", post_to=post_to)
     example.evaluate()
 
 

@@ -9,6 +9,7 @@ import ipaddress
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, final
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -40,15 +41,16 @@ BASE_URL_VARIABLE = "ZHONGZHUAN_BASE_URL"
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (plain or async) that gives one; it is called before each request."""
 
-_ENDPOINT_PATHS = (
-    "/audio/transcriptions",
-    "/audio/translations",
-    "/audio/speech",
-    "/audio",
-    "/chat/completions",
-    "/models",
+_EXAMPLE = f"it looks like {DEFAULT_BASE_URL}"
+
+# What stands behind the version in an address that was pasted whole, twice even.
+_ENDPOINT_PATH = re.compile(
+    r"/(?:audio/(?:transcriptions|translations|speech)|chat/completions)(?:/.*)?\Z|/(?:audio|models)\Z", re.IGNORECASE
 )
-_VERSION_SEGMENT = re.compile(r"v\d+[a-z0-9]*", re.IGNORECASE)
+_VERSION_SEGMENT = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:p[0-9]+)?(?:(?:alpha|beta)[0-9]*)?", re.IGNORECASE)
+_SEGMENT = re.compile(r"[\w.~%+=:-]*[\w~%+=-]")
+_AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(?::([0-9]{0,5}))?")
+_HOST_NAME = re.compile(r"(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)\.?")
 
 
 @final
@@ -70,14 +72,14 @@ def check_api_key(key: object, *, origin: str = "api_key") -> Secret:
         origin: Where it came from, for the message.
 
     Raises:
-        ConfigurationError: It is not a string, empty, or holds blanks, line ends or characters outside ASCII. The
-            message never holds the key.
+        ConfigurationError: It is not a string, empty, in quotes, or holds blanks, line ends or characters outside
+            ASCII. The message never holds the key.
     """
     if not isinstance(key, str):
         raise ConfigurationError(f"{origin} must be a string, not {type(key).__name__}")
     if not key:
         raise ConfigurationError(f"{origin} is empty", hint="give the token that the relay's web page shows")
-    if key.lower().startswith("bearer "):
+    if key.lower() == "bearer" or key.lower().startswith("bearer "):
         raise ConfigurationError(f"{origin} begins with the word Bearer", hint="give the token alone")
     if any(ch.isspace() or not ch.isprintable() for ch in key):
         raise ConfigurationError(
@@ -88,6 +90,8 @@ def check_api_key(key: object, *, origin: str = "api_key") -> Secret:
         raise ConfigurationError(
             f"{origin} holds characters outside ASCII", hint="a token has only letters, digits and - _ ."
         )
+    if key[0] in "\"'" or key[-1] in "\"'":
+        raise ConfigurationError(f"{origin} stands in quotes", hint="give the token without them")
     return Secret(key)
 
 
@@ -97,9 +101,11 @@ def is_loopback(host: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(name)
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
@@ -107,7 +113,7 @@ def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
 
     ``https://relay``, ``https://relay/``, ``https://relay/v1``, ``https://relay/v1/`` and a pasted
     ``https://relay/v1/audio/transcriptions`` all give ``https://relay/v1``. A path that has a version segment of its
-    own (``/api/v3``) is kept.
+    own (``/api/v3``) is kept; one that stands there twice is not.
 
     Args:
         url: What the user gave.
@@ -115,27 +121,18 @@ def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
 
     Raises:
         ConfigurationError: It is no http(s) address, holds a user, a query or a fragment, or is plain http to another
-            machine.
+            machine. The message never holds the address: a key or a password may stand in it by mistake.
     """
     parts = _split_address(url)
-    scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
-    if scheme not in {"http", "https"}:
-        hint = _EXAMPLE if "://" in url else f"try https://{url.strip()}"
-        raise ConfigurationError(f"base_url {url.strip()!r} is neither https:// nor http://", hint=hint)
-    if not host:
-        raise ConfigurationError(f"base_url {url.strip()!r} names no host", hint=_EXAMPLE)
-    if scheme == "http" and not allow_http and not is_loopback(host):
+    host, port = _checked_authority(parts.netloc)
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
-            f"base_url {url.strip()!r} is plain http: the key and the recording would travel in the clear",
+            "base_url is plain http to another machine: the key and the recording would travel in the clear",
             hint="use https://, or allow_http=True (--allow-http) if you accept that",
         )
-    netloc = f"[{host}]" if ":" in host else host
-    if port is not None and port != {"http": 80, "https": 443}[scheme]:
-        netloc = f"{netloc}:{port}"
-    return urlunsplit((scheme, netloc, _versioned(parts.path), "", ""))
-
-
-_EXAMPLE = f"it looks like {DEFAULT_BASE_URL}"
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        host = f"{host}:{port}"
+    return urlunsplit((parts.scheme, host, _versioned(parts.path), "", ""))
 
 
 def _split_address(url: object) -> SplitResult:
@@ -147,28 +144,54 @@ def _split_address(url: object) -> SplitResult:
         raise ConfigurationError("base_url is empty", hint=_EXAMPLE)
     if any(ch.isspace() or not ch.isprintable() for ch in text):
         raise ConfigurationError("base_url holds a blank or a control character", hint=_EXAMPLE)
+    if "@" in text:
+        raise ConfigurationError("base_url holds a user name or password", hint="give the key as api_key")
     try:
         parts = urlsplit(text)
-        _ = parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"base_url is not an address: {error}", hint=_EXAMPLE) from None
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError("base_url holds a user name or password", hint="give the key as api_key")
+    except ValueError:
+        raise ConfigurationError("base_url is not an address", hint=_EXAMPLE) from None
+    if parts.scheme not in {"http", "https"}:
+        hint = _EXAMPLE if "://" in text else f"{_EXAMPLE}; a key is given as api_key"
+        raise ConfigurationError("base_url is neither https:// nor http://", hint=hint)
     if parts.query or parts.fragment:
         raise ConfigurationError("base_url holds a query or a fragment", hint=_EXAMPLE)
     return parts
 
 
+def _checked_authority(netloc: str) -> tuple[str, int | None]:
+    """Return the host in its one form, an IPv6 address in brackets, and the port."""
+    match = _AUTHORITY.fullmatch(netloc)
+    if match is None:
+        raise ConfigurationError("base_url has no host, or no port after its colon", hint=_EXAMPLE)
+    port = int(match[2]) if match[2] else None
+    if port is not None and not 0 < port < 2**16:
+        raise ConfigurationError(f"base_url has port {port}, which does not exist", hint=_EXAMPLE)
+    try:
+        if match[1].startswith("["):
+            return f"[{ipaddress.IPv6Address(match[1][1:-1])}]", port
+        # An input method for Chinese gives full-width letters and dots; resolvers read them as the plain ones.
+        host = unicodedata.normalize("NFKC", match[1]).replace("。", ".").lower()
+        host.encode("idna")
+    except ValueError:
+        host = ""
+    if not _HOST_NAME.fullmatch(host):
+        raise ConfigurationError("base_url has a host that cannot be one", hint=_EXAMPLE)
+    return host, port
+
+
 def _versioned(path: str) -> str:
     """Return the path up to and with its version segment, adding ``/v1`` where there is none."""
-    path = "/" + "/".join(segment for segment in path.split("/") if segment)
-    for suffix in _ENDPOINT_PATHS:
-        if path.endswith(suffix):
-            path = path[: -len(suffix)]
-            break
-    segments = [segment for segment in path.split("/") if segment]
-    while len(segments) > 1 and segments[-1] == segments[-2] and _VERSION_SEGMENT.fullmatch(segments[-1]):
-        segments.pop()
+    path = re.sub("/+", "/", path).rstrip("/")
+    while match := _ENDPOINT_PATH.search(path):
+        path = path[: match.start()]
+    segments: list[str] = []
+    for segment in path.split("/")[1:]:
+        if not _SEGMENT.fullmatch(segment):
+            raise ConfigurationError("base_url has a path that no relay has", hint=_EXAMPLE)
+        is_version = _VERSION_SEGMENT.fullmatch(segment) is not None
+        name = segment.lower() if is_version else segment
+        if not (is_version and segments[-1:] == [name]):
+            segments.append(name)
     if not any(_VERSION_SEGMENT.fullmatch(segment) for segment in segments):
         segments.append("v1")
     return "/" + "/".join(segments)
@@ -177,7 +200,7 @@ def _versioned(path: str) -> str:
 def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ConfigurationError(f"{attribute.name} must be a number of seconds above 0, or None, not {value!r}")
 
 
@@ -207,13 +230,22 @@ class Limits:
     """Connections, and so requests, at one time."""
 
 
+def _in_normal_form(_: object, __: attrs.Attribute[str], value: str) -> None:
+    if normalise_base_url(value, allow_http=True) != value:
+        raise ConfigurationError("base_url is not in its normal form", hint="use Endpoint.from_options")
+
+
+def _checked_api_key(api_key: ApiKey) -> ApiKey:
+    return api_key if callable(api_key) else check_api_key(api_key)
+
+
 @attrs.frozen
 class Endpoint:
     """A relay's address and the key that belongs to it."""
 
-    base_url: str
+    base_url: str = attrs.field(validator=_in_normal_form)
     """In its normal form, see `normalise_base_url`."""
-    api_key: ApiKey = attrs.field(repr=False)
+    api_key: ApiKey = attrs.field(repr=False, converter=_checked_api_key)
 
     @classmethod
     def from_options(
@@ -238,7 +270,7 @@ class Endpoint:
 
 def _resolve_api_key(api_key: ApiKey | None, environ: Mapping[str, str]) -> ApiKey:
     if api_key is not None:
-        return api_key if callable(api_key) else check_api_key(api_key)
+        return api_key
     if path := environ.get(API_KEY_FILE_VARIABLE):
         return KeyFile(path)
     if key := environ.get(API_KEY_VARIABLE):
@@ -257,7 +289,7 @@ class KeyFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path: str = os.fspath(path)
         self._stamp: tuple[int, int, int] | None = None
         self._key: Secret | None = None
 
@@ -271,18 +303,20 @@ class KeyFile:
         Raises:
             ConfigurationError: The file cannot be read or holds no key.
         """
+        key = self._key
         try:
             found = os.stat(self.path)  # noqa: PTH116 - the fastest stat there is, one a request
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-            if self._key is None or stamp != self._stamp:
-                with open(self.path, encoding="utf-8-sig") as file:  # noqa: PTH123
-                    text = file.read(65536).strip()
-                self._key = check_api_key(text, origin=f"the key in {self.path}")
-                self._stamp = stamp
+            if key is not None and stamp == self._stamp:
+                return key
+            with open(self.path, encoding="utf-8-sig") as file:  # noqa: PTH123 - as fast, for a few bytes
+                text = file.read(65536).strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise ConfigurationError(f"cannot read the key file {self.path}: {reason}") from None
-        return self._key
+        key = check_api_key(text, origin=f"the key in {self.path}")
+        self._key, self._stamp = key, stamp
+        return key
 
     def forget(self) -> None:
         """Read the file afresh at the next call, even if it looks unchanged."""
