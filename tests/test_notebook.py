@@ -1,0 +1,54 @@
+"""A notebook with blocking calls, executed in a real kernel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from zhongzhuan_audio.models import Segment
+from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
+
+pytestmark = pytest.mark.filterwarnings("default")  # what the notebook's own tools warn of is theirs
+
+
+def execute(*cells: str, env: dict[str, str], folder: Path) -> list[list[Any]]:
+    """Run cells and return the outputs of each."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = NotebookClient(notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(folder)}})
+    client.execute(env=env)
+    return [cell.outputs for cell in notebook.cells]
+
+
+def test_blocking_calls_in_a_notebook(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path, tmp_path: Path
+) -> None:
+    """No `await`, no `with`, no nested-loop trick; a last line shows a table, and the kernel's loop runs throughout."""
+    segments = (Segment(id=0, start=0.0, end=1.5, text="你好 <b>"),)
+    scripted_engine.script(Recognition(language="zh", duration=1.5, segments=segments))
+    env = {
+        **os.environ,
+        "ZHONGZHUAN_BASE_URL": local_relay.base_url,
+        "ZHONGZHUAN_API_KEY": str(local_relay.api_key),
+        "JFK": str(jfk),
+    }
+    first, second, third, fourth = execute(
+        "import os, asyncio\nfrom zhongzhuan_audio import Client\nclient = Client()\n"
+        "running = asyncio.get_running_loop().is_running()",
+        "print(running, client.transcribe(os.environ['JFK']).text)",
+        "client.transcribe(os.environ['JFK'], response_format='verbose_json')",
+        "from zhongzhuan_audio import AsyncClient\nasync with AsyncClient() as other:\n"
+        "    print((await other.transcribe(os.environ['JFK'])).text)",
+        env=env,
+        folder=tmp_path,
+    )
+    assert first == []
+    assert second[0]["text"] == "True 你好 <b>\n"
+    shown = third[0]["data"]["text/html"]
+    assert "<td>00:00:00.000</td><td>00:00:01.500</td>" in shown
+    assert "你好 &lt;b&gt;" in shown
+    assert fourth[0]["text"] == "你好 <b>\n"

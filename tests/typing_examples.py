@@ -1,0 +1,132 @@
+"""The public API as its users type it; mypy (strict) and pyright check this file, nothing runs it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import IO, assert_type
+
+import aiohttp
+
+from zhongzhuan_audio import (
+    APIError,
+    AsyncClient,
+    Attempt,
+    Client,
+    ConfigurationError,
+    Endpoint,
+    Limits,
+    RateLimitError,
+    Segment,
+    TimedOutError,
+    Timeouts,
+    Transcription,
+    Usage,
+    Word,
+    ZhongzhuanError,
+)
+from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
+
+
+class Upload:
+    """As a web framework has it."""
+
+    filename: str | None = None
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return bytes."""
+        return b"" * size
+
+
+async def recordings(client: AsyncClient, stream: AsyncIterator[bytes], file: IO[bytes]) -> None:
+    """Give everything that is a recording."""
+    path: os.PathLike[str] = Path("a.mp3")
+    assert_type(await client.transcribe("a.mp3"), Transcription)
+    await client.transcribe(path)
+    await client.transcribe(b"bytes", filename="a.mp3")
+    await client.transcribe(bytearray())
+    await client.transcribe(("a.mp3", b"bytes"))
+    await client.transcribe(file)
+    await client.transcribe(stream, filename="a.mp3")
+    await client.transcribe(Upload())
+    await client.transcribe(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await client.transcribe("a.mp3", response_format="xml")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await client.transcribe("a.mp3", "whisper-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+async def options(client: AsyncClient) -> None:
+    """Give every option."""
+    result = await client.transcribe(
+        "a.mp3",
+        model="whisper-1",
+        language="zh",
+        prompt="会议",
+        response_format="verbose_json",
+        temperature=0.2,
+        timestamp_granularities=["word", "segment"],
+        extra={"hotwords": ["甲"]},
+        filename="b.mp3",
+        timeouts=Timeouts(answer_stall_s=None),
+        on_progress=lambda sent, total: print(sent / total),
+    )
+    assert_type(result.text, str)
+    assert_type(result.duration, float | None)
+    assert_type(result.segments, tuple[Segment, ...])
+    assert_type(result.words, tuple[Word, ...])
+    assert_type(result.usage, Usage | None)
+    assert_type(result.attempts, tuple[Attempt, ...])
+    assert_type(result.to_srt(), str)
+
+
+async def clients(session: aiohttp.ClientSession, context: ssl.SSLContext) -> None:
+    """Make clients in every way."""
+
+    async def key() -> str:
+        return "sk"
+
+    later: Awaitable[str] = key()
+    await later
+    async with AsyncClient("https://relay.example", key, session=session, ssl=context) as client:
+        assert_type(client, AsyncClient)
+    async with AsyncClient.local(ScriptedEngine("hello"), limits=Limits(max_concurrency=2)) as local:
+        assert_type(local, AsyncClient)
+    Client("https://relay.example", lambda: "sk", proxy="http://127.0.0.1:7890", headers={"X-A": "b"}, allow_http=True)
+    Client(session=session)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+def blocking() -> None:
+    """Call the blocking twin: the same parameters, and no coroutine."""
+    with Client() as client:
+        assert_type(client, Client)
+        result = client.transcribe("a.mp3", language="zh", response_format="srt", on_progress=lambda _, __: None)
+        assert_type(result, Transcription)
+        result.save(Path("a.srt"))
+        client.transcribe("a.mp3", temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        client.transcribe()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    assert_type(Client.local(), Client)
+
+
+def errors(error: ZhongzhuanError) -> None:
+    """Read what an error tells."""
+    assert_type(error.retryable, bool)
+    assert_type(error.request_id, str | None)
+    if isinstance(error, RateLimitError):
+        api: APIError = error
+        assert_type(api.retry_after, float | None)
+    if isinstance(error, TimedOutError):
+        timeout: TimeoutError = error
+        assert timeout is error
+        assert error.phase in {"connect", "upload", "answer", "deadline", "queue"}
+    if isinstance(error, ConfigurationError):
+        value: ValueError = error
+        assert value is error
+
+
+async def test_kit() -> None:
+    """Use the embedded relay as a test kit."""
+    engine = ScriptedEngine(Recognition(duration=1.0, text="hello"))
+    async with LocalRelay(engine) as relay:
+        assert_type(relay.base_url, str)
+        Endpoint(relay.base_url, relay.api_key or "none")
