@@ -1,0 +1,89 @@
+"""The command in a process of its own, a relay that it can reach, and recordings."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
+
+KEY = "sk-very-secret-0123456789"
+SOUND = b"ID3\x04\x00 not much of a sound" * 40
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def scripted_engine() -> ScriptedEngine:
+    """Ears that answer 你好, to every model."""
+    return ScriptedEngine("你好", models=("whisper-1", "gpt-4o-transcribe", "relay/GPT-4o-mini-transcribe"))
+
+
+@pytest.fixture
+def relay(scripted_engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalRelay]:
+    """Give a relay with a key of its own, in a thread of its own; the variables point at it."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(LocalRelay(scripted_engine, api_key=KEY)) as relay,
+    ):
+        monkeypatch.setenv("ZHONGZHUAN_BASE_URL", relay.base_url)
+        monkeypatch.setenv("ZHONGZHUAN_API_KEY", KEY)
+        yield relay
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with ``a.mp3`` and ``b.mp3``."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp3", "b.mp3"):
+        (tmp_path / name).write_bytes(SOUND)
+    return tmp_path
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Return a function that starts the command in a process; what still runs at the end is killed.
+
+    Ctrl-C reaches the process even where whoever runs the tests has it ignored.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def start(*args: object, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+        pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zhongzhuan_audio", *map(str, args)],
+            env={**os.environ, **(env or {})},
+            **{**pipes, **options},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    signal.signal(signal.SIGINT, previous)
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        with process:  # closes its pipes
+            pass
+
+
+@pytest.fixture
+def command(start: Start) -> Command:
+    """Return a function that runs the command in a process to its end."""
+
+    def command(*args: object, input: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:  # noqa: A002
+        process = start(*args, **options)
+        out, err = process.communicate(input, timeout=60)
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    return command

@@ -1,0 +1,168 @@
+"""The command as a process: bytes, exit codes, signals, pipes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from zhongzhuan_audio.relay import Recognition
+
+TEXT = "会议 🎙 “é”"
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
+
+
+@pytest.fixture
+def held(relay, scripted_engine):
+    """Return two events: a request has come; the relay may answer it."""
+    came, go = threading.Event(), threading.Event()
+
+    def answer(_):
+        came.set()
+        go.wait(30)
+        return Recognition(duration=1.0, text="late")
+
+    scripted_engine.script(answer)
+    yield came, go
+    go.set()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "gbk", "cp437", "utf-16"])
+def test_stdout_is_utf8_on_every_console(relay, scripted_engine, folder, command, encoding):
+    """Whatever the console's code page is, the transcript is UTF-8, and it is all that is printed."""
+    scripted_engine.script(TEXT)
+    done = command("transcribe", "a.mp3", env={"PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{TEXT}\n".encode(), b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk"])
+def test_no_name_breaks_a_console(relay, folder, command, encoding):
+    """A name that the console cannot show is shown with escapes."""
+    (folder / "é🎙.mp3").mkdir()
+    done = command("transcribe", "é🎙.mp3", env={"PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"\\U0001f399.mp3 is a folder" in done.stderr
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["transcribe", "--help"], ["transcribe", "a.mp3", "--format", "文"]])
+def test_help_and_usage_errors_break_no_console(command, argv):
+    """Help and complaints about the usage fit a console that has nothing but ASCII."""
+    done = command(*argv, env={"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == (2 if "文" in argv else 0)
+    assert (done.stdout + done.stderr).isascii()
+    assert b"Traceback" not in done.stderr
+
+
+def test_exit_codes(relay, folder, command):
+    """0 where all is well, 1 where something failed, 2 where the command or a setting is wrong."""
+    assert command("transcribe", "a.mp3").returncode == 0
+    assert command("transcribe", "a.mp3", "missing.mp3", "--output-dir", "out").returncode == 1
+    assert command("transcribe", "a.mp3", "--language", "chinese").returncode == 2
+    assert command("transcribe", "a.mp3", "--xyz").returncode == 2
+    assert (folder / "out" / "a.txt").read_bytes() == "你好\n".encode()
+
+
+def test_stdin_is_read_to_its_end(relay, folder, command):
+    """What is piped in is a recording."""
+    sound = (folder / "a.mp3").read_bytes() * 1000
+    done = command("transcribe", "-", "--format", "srt", input=sound)
+    assert done.returncode == 0
+    assert done.stdout.decode() == "1\n00:00:00,000 --> 00:00:01,000\n你好\n\n"
+    assert relay.requests[0].size_bytes == len(sound)
+
+
+def test_an_empty_stdin_is_told(relay, command):
+    """Nothing is no recording, and is not sent."""
+    done = command("transcribe", "-")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.startswith(b"stdin is empty")
+    assert relay.request_count == 0
+
+
+def test_a_reader_that_goes_away_is_no_error_to_talk_about(relay, scripted_engine, folder, start):
+    """When the reader of stdout has gone, the command ends with 1 and says nothing."""
+    scripted_engine.script("word " * 100_000)
+    process = start("transcribe", "a.mp3")
+    process.stdout.close()
+    process.stdin.close()
+    assert process.stderr.read() == b""
+    assert process.wait(30) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")  # noqa: PTH110
+def test_a_full_disk_loses_no_words(relay, folder, command):
+    """What stdout does not take is shown on stderr: it is paid for."""
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = command("transcribe", "a.mp3", stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.decode() == "cannot write to stdout: No space left on device — the transcript follows\n你好\n"
+
+
+def test_ctrl_c_ends_it(relay, folder, start, held):
+    """Ctrl-C while the relay thinks ends the command with 130 and a line that sums up, and nothing else."""
+    came, _ = held
+    process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
+    assert came.wait(30)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    summary = "interrupted: 0 transcribed, 0 failed, 1 under way (the relay may bill them), 1 not sent\n"
+    assert err.decode() == summary
+    assert list((folder / "out").iterdir()) == []
+
+
+def test_ctrl_c_while_stdin_is_read(relay, start):
+    """A terminal or a pipe that gives nothing does not hold the command."""
+    process = start("transcribe", "-")
+    process.stdin.write(bytes(1_000_000))  # more than a pipe holds: most of it is read when this returns
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert process.stderr.read() == b"zhongzhuan-audio: interrupted\n"
+    assert relay.request_count == 0
+
+
+def test_verbose_never_shows_the_key(relay, folder, command, tmp_path):
+    """The log tells of each request, and the key is nowhere in it: not where it is good, not where it is refused."""
+    done = command("transcribe", "a.mp3", "--verbose")
+    refused = command("transcribe", "a.mp3", "--verbose", env={"ZHONGZHUAN_API_KEY": f"{relay.api_key}x"})
+    assert (done.returncode, refused.returncode) == (0, 1)
+    assert b"POST http://127.0.0.1" in done.stderr
+    assert b"status 401" in refused.stderr
+    assert relay.api_key.encode() not in done.stderr + refused.stderr + refused.stdout
+
+
+def test_a_terminal_gets_a_bar_and_stdout_only_the_transcript(relay, folder, start):
+    """The bar is drawn on the terminal that stderr is, and taken away again."""
+    ours, theirs = pty.openpty()
+    process = start("transcribe", "a.mp3", stderr=theirs, env={"TERM": "xterm"})
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:  # the end of a terminal
+        pass
+    os.close(ours)
+    assert process.communicate()[0] == "你好\n".encode()
+    assert process.returncode == 0
+    assert b"a.mp3" in shown
+    assert b"\x1b[2K" in shown.rpartition(b"a.mp3")[2]
+
+
+def test_local_without_its_extra_names_it(folder):
+    """Where the embedded relay's ears are not installed, the command says what to install, and ends with 2."""
+    script = (
+        "import sys\nsys.modules['faster_whisper'] = None\n"
+        "from zhongzhuan_audio.cli import run\nsys.exit(run(['transcribe', 'a.mp3', '--local']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'zhongzhuan-audio[local]'" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,265 @@
+"""``transcribe``, called in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from zhongzhuan_audio.cli import run
+from zhongzhuan_audio.errors import BadRequestError, QuotaExceededError
+from zhongzhuan_audio.relay import ScriptedAnswer
+
+SRT = "1\n00:00:00,000 --> 00:00:01,000\n你好\n\n"
+VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n你好\n\n"
+PLAIN = ScriptedAnswer(200, '{"text": "没有时间"}')
+
+
+def asked(relay, field):
+    """Return what each request said of a field, in order."""
+    return [request.fields.get(field, (None,))[0] for request in relay.requests]
+
+
+@pytest.mark.parametrize(
+    ("form", "wire", "output"), [("text", "json", "你好\n"), ("srt", "verbose_json", SRT), ("vtt", "verbose_json", VTT)]
+)
+def test_the_transcript_goes_to_stdout(relay, folder, capsysbinary, form, wire, output):
+    """One recording's transcript is printed, and nothing else is, anywhere."""
+    assert run(["transcribe", "a.mp3", "--format", form]) == 0
+    assert capsysbinary.readouterr() == (output.encode(), b"")
+    assert asked(relay, "response_format") == [wire]
+
+
+def test_json_is_printed(relay, folder, capsysbinary):
+    """``json`` has the text; ``verbose_json`` has the times too."""
+    assert run(["transcribe", "a.mp3", "--format", "json"]) == 0
+    assert json.loads(capsysbinary.readouterr().out)["text"] == "你好"
+    assert run(["transcribe", "a.mp3", "--format", "verbose_json"]) == 0
+    whole = json.loads(capsysbinary.readouterr().out)
+    assert (whole["text"], whole["duration"], whole["segments"][0]["end"]) == ("你好", 1.0, 1.0)
+    assert asked(relay, "response_format") == ["json", "verbose_json"]
+
+
+def test_the_options_go_out(relay, folder, capsys):
+    """What is said on the command line is what the relay is asked."""
+    options = ["--language", "ZH", "--prompt", "会议", "--temperature", "0.5", "--model", "whisper-1"]
+    assert run(["transcribe", *options, "a.mp3"]) == 0
+    fields = relay.requests[0].fields
+    assert {name: fields[name] for name in ("language", "prompt", "temperature", "model")} == {
+        "language": ("zh",),
+        "prompt": ("会议",),
+        "temperature": ("0.5",),
+        "model": ("whisper-1",),
+    }
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-transcribe", "relay/GPT-4o-mini-transcribe"])
+def test_a_model_without_times_is_asked_for_json(relay, scripted_engine, folder, capsysbinary, model):
+    """It would refuse ``verbose_json``; its text is printed, and the missing subtitles are a failure."""
+    scripted_engine.script(PLAIN)
+    assert run(["transcribe", "a.mp3", "--format", "srt", "--model", model]) == 1
+    out, err = capsysbinary.readouterr()
+    assert out.decode() == "没有时间\n"
+    assert err.startswith(b"a.mp3: the answer has no times")
+    assert asked(relay, "response_format") == ["json"]
+
+
+def test_verbose_json_is_asked_of_any_model(relay, scripted_engine, folder, capsys):
+    """Who names the format gets what the relay says to it."""
+    scripted_engine.script(BadRequestError("response_format 'verbose_json' is not compatible", status=400))
+    assert run(["transcribe", "a.mp3", "--format", "verbose_json", "--model", "gpt-4o-transcribe"]) == 1
+    assert "not compatible" in capsys.readouterr().err
+    assert asked(relay, "response_format") == ["verbose_json"]
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("text", "txt"), ("verbose_json", "json"), ("srt", "srt"), ("vtt", "vtt")]
+)
+def test_several_recordings_get_a_file_each(relay, folder, capsys, form, suffix):
+    """With a folder, which is made, each transcript has a file there, and stdout has nothing."""
+    assert run(["transcribe", "a.mp3", "b.mp3", "--output-dir", "x/y", "--format", form]) == 0
+    assert sorted(path.name for path in (folder / "x" / "y").iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = [f"a.mp3 -> x/y/a.{suffix}", f"b.mp3 -> x/y/b.{suffix}"]
+    assert sorted(err.splitlines()[:2]) == lines
+    assert err.splitlines()[2:] == ["2 transcribed, 0 failed"]
+
+
+def test_transcripts_do_not_overwrite_one_another(relay, scripted_engine, folder, capsys):
+    """Recordings of one stem or one name have a transcript each."""
+    (folder / "x").mkdir()
+    (folder / "a.wav").write_bytes((folder / "a.mp3").read_bytes())
+    (folder / "x" / "a.mp3").write_bytes((folder / "a.mp3").read_bytes())
+    scripted_engine.script("one", "two", "three")
+    argv = ["transcribe", "a.mp3", "a.wav", "x/a.mp3", "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 0
+    found = {path.name: path.read_text() for path in (folder / "out").iterdir()}
+    assert found == {"a.mp3.txt": "one\n", "a.wav.txt": "two\n", "a.mp3-2.txt": "three\n"}
+
+
+def test_an_answer_without_times_is_kept_as_txt(relay, scripted_engine, folder, capsys):
+    """The other recording's subtitles are there; the exit code tells that one lacks them."""
+    scripted_engine.script(PLAIN, "你好")
+    argv = ["transcribe", "a.mp3", "b.mp3", "--format", "srt", "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    assert {path.name: path.read_text() for path in (folder / "out").iterdir()} == {"a.txt": "没有时间\n", "b.srt": SRT}
+    assert "kept in out/a.txt" in capsys.readouterr().err
+
+
+def test_a_failed_recording_is_named_and_the_rest_goes_on(relay, scripted_engine, folder, capsys):
+    """Each failure is told with the relay's words, its request id, and what to do; what can be had is had."""
+    (folder / "text.mp3").write_text("<html><body>Not found</body></html>")
+    scripted_engine.script(QuotaExceededError("用户额度不足", status=403, code="insufficient_user_quota"), "你好")
+    argv = ["transcribe", "missing.mp3", "text.mp3", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("no such file: missing.mp3")
+    assert lines[1].startswith("text.mp3 is ")
+    assert lines[2].startswith("a.mp3: 用户额度不足 (status 403")
+    assert f"request id {relay.requests[0].request_id}" in lines[2]
+    assert lines[3:] == ["b.mp3 -> out/b.txt", "1 transcribed, 3 failed"]
+    assert [path.name for path in (folder / "out").iterdir()] == ["b.txt"]
+
+
+def test_a_failed_recording_prints_nothing(relay, folder, capsys):
+    """Stdout stays empty where there is no transcript."""
+    assert run(["transcribe", "missing.mp3"]) == 1
+    assert capsys.readouterr() == ("", "no such file: missing.mp3 — check the path\n")
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        ("a.mp3 --language chinese", "language 'chinese' is not an ISO 639-1 code — use 'zh'"),
+        ("a.mp3 --temperature 1.5", "temperature 1.5 is not between 0 and 1"),
+        ("a.mp3 --model=", "model is empty — whisper-1 is a good first choice"),
+        ("a.mp3 --base-url ftp://x", "neither https:// nor http://"),
+        ("a.mp3 --base-url http://relay.example", "is plain http"),
+        ("a.mp3 --api-key-file missing.key", "cannot read the key file missing.key: No such file or directory"),
+        ("a.mp3 --local --base-url https://x", "--local asks no relay — leave out --base-url and --api-key-file"),
+        ("a.mp3 --local --api-key-file x", "--local asks no relay — leave out --base-url and --api-key-file"),
+        ("a.mp3 b.mp3", "several recordings do not go to stdout — name a folder with --output-dir"),
+        ("a.mp3 --output-dir b.mp3", "cannot write into b.mp3: File exists — name another folder with --output-dir"),
+    ],
+)
+def test_wrong_settings_are_one_line(relay, folder, capsys, argv, complaint):
+    """What cannot work ends with 2 and one plain line, and nothing is sent."""
+    assert run(["transcribe", *argv.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("zhongzhuan-audio: ")
+    assert complaint in err
+    assert err.count("\n") == 1
+    assert relay.request_count == 0
+
+
+def test_a_missing_key_is_told(folder, capsys):
+    """Without a key the command says which variable to set."""
+    assert run(["transcribe", "a.mp3"]) == 2
+    assert "no API key — set ZHONGZHUAN_API_KEY" in capsys.readouterr().err
+
+
+def test_the_key_comes_from_a_file(relay, folder, monkeypatch, capsys):
+    """``--api-key-file`` wins over the variable; the variable's own file is checked before anything is sent."""
+    (folder / "key").write_text(f"{relay.api_key}\n")
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY", "sk-wrong")
+    assert run(["transcribe", "a.mp3", "--api-key-file", "key"]) == 0
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY_FILE", "empty")
+    (folder / "empty").touch()
+    assert run(["transcribe", "a.mp3"]) == 2
+    assert "the key in empty is empty" in capsys.readouterr().err
+    assert relay.request_count == 1
+
+
+def test_a_wrong_key_fails_without_being_shown(relay, folder, monkeypatch, capsys):
+    """The relay's refusal is a failure of the recording; the key is not in it."""
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY", "sk-wrong-key-9876543210")
+    assert run(["transcribe", "a.mp3", "--verbose"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "a.mp3: " in err
+    assert "status 401" in err
+    assert "9876543210" not in err
+
+
+def test_plain_http_is_allowed_when_asked(folder, monkeypatch, capsys):
+    """``--allow-http`` lets the request go out; that nobody answers is another matter."""
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY", "sk-1")
+    assert run(["transcribe", "a.mp3", "--base-url", "http://relay.invalid", "--allow-http"]) == 1
+    assert "a.mp3: " in capsys.readouterr().err
+
+
+def test_stdin_is_a_recording(relay, folder, monkeypatch, capsysbinary):
+    """``-`` reads stdin, which goes out whole, under a name with the extension that its bytes tell."""
+    sound = (folder / "a.mp3").read_bytes() * 400
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sound)))
+    assert run(["transcribe", "-"]) == 0
+    assert capsysbinary.readouterr() == ("你好\n".encode(), b"")
+    (request,) = relay.requests
+    assert (request.filename, request.size_bytes) == ("stdin.mp3", len(sound))
+
+
+def test_stdin_has_a_file_in_the_folder(relay, folder, monkeypatch, capsys):
+    """Among others, stdin's transcript is ``stdin.txt``."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((folder / "a.mp3").read_bytes())))
+    assert run(["transcribe", "a.mp3", "-", "--output-dir", "out"]) == 0
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.txt", "stdin.txt"]
+    assert "stdin -> out/stdin.txt" in capsys.readouterr().err
+
+
+def test_an_unreadable_stdin_is_one_failure(relay, folder, monkeypatch, capsys):
+    """Where stdin cannot be read, the other recordings are transcribed all the same."""
+
+    class Broken(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, _):
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Broken())))
+    assert run(["transcribe", "-", "a.mp3", "--output-dir", "out"]) == 1
+    assert "cannot read stdin: Input/output error" in capsys.readouterr().err
+    assert [path.name for path in (folder / "out").iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "name", "hint"), [("stdin", "-", "name a file"), ("stdout", "a.mp3", "--output-dir")]
+)
+def test_a_closed_stream_is_seen_before_anything_is_sent(relay, folder, monkeypatch, capsys, stream, name, hint):
+    """A program that was started without a stdin or a stdout says so, and what to do."""
+    monkeypatch.setattr(sys, stream, None)
+    assert run(["transcribe", name]) == 2
+    err = capsys.readouterr().err
+    assert f"{stream} is closed" in err
+    assert hint in err
+    assert relay.request_count == 0
+
+
+def test_a_file_named_like_an_option_can_be_sent(relay, folder, capsys):
+    """A name with a hyphen in front is taken, with a path or after ``--``; so is what a pattern of the shell gave."""
+    (folder / "-x.mp3").write_bytes((folder / "a.mp3").read_bytes())
+    for argv in (["./-x.mp3"], ["--", "-x.mp3"], ["-x.mp3"]):
+        assert run(["transcribe", *argv]) == 0
+    assert [request.filename for request in relay.requests] == ["-x.mp3"] * 3
+
+
+def test_verbose_tells_what_is_done(relay, folder, capsys):
+    """The log names the address and the outcome; never the key."""
+    assert run(["transcribe", "a.mp3", "--verbose"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "你好\n"
+    assert f"POST {relay.base_url}/audio/transcriptions: 200" in err
+    assert relay.api_key not in err
+
+
+@pytest.mark.real_model
+def test_local_transcribes_here(jfk, capsys):
+    """``--local`` needs no key and no relay."""
+    assert run(["transcribe", str(jfk), "--local", "--language", "en"]) == 0
+    out, err = capsys.readouterr()
+    assert "ask not what your country can do for you" in out
+    assert err == ""
