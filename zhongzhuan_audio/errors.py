@@ -105,7 +105,8 @@ class ZhongzhuanError(Exception):
         text = self.message + (f" ({', '.join(facts)})" if facts else "")
         if self.hint:
             text = f"{text} — {self.hint}" if text else self.hint
-        return text
+        # A relay's own words may have several lines.
+        return " ".join(text.split())
 
     def _facts(self) -> list[str]:
         facts = [f"request id {self.request_id}"] if self.request_id else []
@@ -211,7 +212,7 @@ class APIError(ZhongzhuanError):
         self.code = code
         self.type = type
         self.param = param
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
         self.body = body
         self.retry_after = retry_after
         self.failover = failover
@@ -281,7 +282,7 @@ class InvalidResponseError(ZhongzhuanError):
     ) -> None:
         super().__init__(message, **facts)
         self.status = status
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
         self.body = body
         self.failover = failover
 
