@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,15 +18,22 @@ __all__ = ["replacing", "write_text"]
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a new file beside `path` that takes its place when the block ends well, and vanishes when it does not.
 
-    A reader sees the old file or the new one, never a part; the bytes are on disk before the name is.
+    A reader sees the old file or the new one, never a part; the bytes are on disk before the name is. As with a plain
+    `open`, a symbolic link stays and the file that it leads to is replaced, and that file's permissions are kept.
 
     Raises:
         OSError: The folder is missing, full or not writable.
     """
-    target = Path(path)
-    draft = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    # 40 characters of a name are 160 bytes at most, well below the 255 that file systems take.
+    draft = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
+    file = draft.open("xb")
     try:
-        with draft.open("xb") as file:
+        with file:
+            with suppress(FileNotFoundError):
+                draft.chmod(stat.S_IMODE(target.stat().st_mode) & 0o777)
             yield file
             file.flush()
             os.fsync(file.fileno())
