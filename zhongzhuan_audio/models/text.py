@@ -11,12 +11,13 @@ _UNSPACED_RANGES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Burmese
     (0x1780, 0x17FF),  # Khmer
-    (0x3000, 0x30FF),  # CJK punctuation, kana
-    (0x31F0, 0x31FF),  # kana extensions
+    (0x2E80, 0x312F),  # CJK radicals, punctuation, kana, bopomofo
+    (0x3190, 0x31FF),  # annotations, bopomofo, strokes and kana extensions
     (0x3400, 0x4DBF),  # CJK extension A
     (0x4E00, 0x9FFF),  # CJK
     (0xF900, 0xFAFF),  # CJK compatibility
     (0xFF00, 0xFF9F),  # full-width forms, half-width kana
+    (0x1AFF0, 0x1B16F),  # kana supplements
     (0x20000, 0x3FFFF),  # CJK extensions B and later
 )
 
@@ -26,13 +27,20 @@ def _is_unspaced(char: str) -> bool:
     return any(low <= code <= high for low, high in _UNSPACED_RANGES)
 
 
+def _is_mark(char: str, widths: str) -> bool:
+    return unicodedata.category(char).startswith("P") and unicodedata.east_asian_width(char) in widths
+
+
+def _edge(chars: Iterable[str], default: str) -> str:
+    """Return the first character that tells the script: quotes, dashes and dots such as “ — … stand in all of them."""
+    return next((char for char in chars if not _is_mark(char, "A")), default)
+
+
 def _needs_blank(left: str, right: str) -> bool:
-    if _is_unspaced(left) and _is_unspaced(right):
+    last, first = _edge(reversed(left), left[-1]), _edge(right, right[0])
+    if _is_unspaced(last) and _is_unspaced(first):
         return False
-    full_width = ("W", "F")
-    left_mark = unicodedata.category(left).startswith("P") and unicodedata.east_asian_width(left) in full_width
-    right_mark = unicodedata.category(right).startswith("P") and unicodedata.east_asian_width(right) in full_width
-    return not (left_mark or right_mark)
+    return not (_is_mark(last, "WF") or _is_mark(first, "WF"))
 
 
 def join_texts(pieces: Iterable[str]) -> str:
@@ -49,7 +57,7 @@ def join_texts(pieces: Iterable[str]) -> str:
         text = piece.strip()
         if not text:
             continue
-        if joined and _needs_blank(joined[-1][-1], text[0]):
+        if joined and _needs_blank(joined[-1], text):
             joined.append(" ")
         joined.append(text)
     return "".join(joined)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -118,23 +119,21 @@ class Transcription:
 
     def _repr_html_(self) -> str:
         """Return a timed table for a notebook, or the text where there are no times; 200 rows at most."""
-        head = f"<p>{html.escape(self.text)}</p>"
-        cues = list(self._cues())
-        if not cues:
-            return head
-        speakers = {id(cue): segment.speaker for cue, segment in zip(cues, self.segments, strict=False)}
-        spoken = any(speakers.values())
+        lines: Sequence[Segment | Cue] = self.segments or tuple(_cues_from_words(self.words))
+        if not lines:
+            return _sendable(f"<p>{html.escape(self.text)}</p>")
+        spoken = any(segment.speaker for segment in self.segments)
         rows = []
-        for cue in cues[:_HTML_ROWS]:
-            speaker = f"<td>{html.escape(speakers[id(cue)] or '')}</td>" if spoken else ""
+        for line in lines[:_HTML_ROWS]:
+            speaker = f"<td>{html.escape(getattr(line, 'speaker', None) or '')}</td>" if spoken else ""
             rows.append(
-                f"<tr><td>{_clock(cue.start)}</td><td>{_clock(cue.end)}</td>{speaker}"
-                f'<td style="text-align:left">{html.escape(cue.text)}</td></tr>'
+                f"<tr><td>{_clock(line.start)}</td><td>{_clock(line.end)}</td>{speaker}"
+                f'<td style="text-align:left">{html.escape(line.text)}</td></tr>'
             )
-        more = len(cues) - _HTML_ROWS
+        more = len(lines) - _HTML_ROWS
         tail = f"<p>and {more} more</p>" if more > 0 else ""
         titles = "<th>start</th><th>end</th>" + ("<th>speaker</th>" if spoken else "") + "<th>text</th>"
-        return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}"
+        return _sendable(f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}")
 
     def to_text(self) -> str:
         """Return the text with a line end."""
@@ -157,15 +156,15 @@ class Transcription:
         return render_vtt(self._timed())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the transcript as plain values with the wire's names, without what is not known."""
+        """Return the transcript as plain values with the wire's names, without what is not known.
+
+        Numbers that JSON cannot hold (NaN, which some models give as a log probability) count as not known.
+        """
         whole = attrs.asdict(self, filter=attrs.filters.exclude("body", "attempts"), value_serializer=_plain)
-        kept = {name: value for name, value in whole.items() if value is not None and value != []}
         for name in ("segments", "words"):
-            if name in kept:
-                kept[name] = [{key: value for key, value in row.items() if value is not None} for row in kept[name]]
-        if "usage" in kept:
-            kept["usage"] = {key: value for key, value in kept["usage"].items() if value is not None}
-        return kept
+            whole[name] = [_known(row) for row in whole[name]]
+        whole["usage"] = _known(whole["usage"] or {})
+        return {name: value for name, value in _known(whole).items() if value not in ([], {})}
 
     def to_json(self) -> str:
         """Return `to_dict` as indented JSON with a line end."""
@@ -199,8 +198,10 @@ class Transcription:
             NoTimingError: Subtitles were asked of an answer without times; no file is made.
             OSError: The file cannot be written.
         """
-        suffix: Any = PurePath(path).suffix.lower().removeprefix(".")
-        write_text(path, self.render(suffix))
+        suffix: Any = PurePath(path).suffix.lower()
+        if not suffix:
+            raise ConfigurationError(f"{os.fspath(path)!r} has no suffix", hint="use .txt, .srt, .vtt or .json")
+        write_text(path, self.render(suffix.removeprefix(".")))
 
     def _timed(self) -> list[Cue]:
         cues = list(self._cues())
@@ -238,11 +239,23 @@ def _cues_from_words(words: tuple[Word, ...]) -> Iterator[Cue]:
         yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
 
 
-def _plain(_: type, __: attrs.Attribute[Any], value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _plain(_: object, __: object, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _known(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _clock(seconds: float) -> str:
-    minutes, rest = divmod(max(seconds, 0.0), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours:02d}:{minutes:02d}:{rest:06.3f}"
+    milliseconds = max(0, round(seconds * 1000)) if math.isfinite(seconds * 1000) else 0
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def _sendable(text: str) -> str:
+    """Return text without lone surrogates, which a notebook's kernel cannot send."""
+    return text.encode("utf-8", "replace").decode("utf-8")
