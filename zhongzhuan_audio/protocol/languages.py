@@ -16,8 +16,8 @@ ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn
 tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
 """
 
-LANGUAGES: Final = frozenset(_ISO_639_1.split()) | {"yue", "haw"}
-"""ISO 639-1, and the two longer codes that Whisper knows: Cantonese and Hawaiian.
+LANGUAGES: Final = frozenset(_ISO_639_1.split()) | {"yue", "haw", "jw"}
+"""ISO 639-1, and the codes that only Whisper knows: Cantonese, Hawaiian, and its own for Javanese.
 
 Source: ISO 639-1; openai/whisper, tokenizer.py.
 """
@@ -26,11 +26,13 @@ _NAMES = {
     "arabic": "ar",
     "cantonese": "yue",
     "chinese": "zh",
+    "cn": "zh",
     "english": "en",
     "french": "fr",
     "german": "de",
     "italian": "it",
     "japanese": "ja",
+    "jp": "ja",
     "korean": "ko",
     "mandarin": "zh",
     "portuguese": "pt",
@@ -39,8 +41,14 @@ _NAMES = {
     "vietnamese": "vi",
     "中文": "zh",
     "英文": "en",
+    "广东话": "yue",
     "日文": "ja",
+    "日语": "ja",
+    "普通话": "zh",
+    "汉语": "zh",
     "粤语": "yue",
+    "英语": "en",
+    "韩语": "ko",
 }
 
 
@@ -55,7 +63,7 @@ def check_language(language: object) -> str:
     code = language.lower()
     if code in LANGUAGES:
         return code
-    stem = code.replace("_", "-").partition("-")[0]
-    guess = _NAMES.get(code) or (stem if stem in LANGUAGES else None)
+    stem = code.strip().replace("_", "-").partition("-")[0]
+    guess = _NAMES.get(code.strip()) or (stem if stem in LANGUAGES else None)
     hint = f"use {guess!r}" if guess else "use a code of two letters, such as 'zh' or 'en'"
     raise ConfigurationError(f"language {language!r} is not an ISO 639-1 code", hint=hint)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal, TypeAlias, get_args
 
 from zhongzhuan_audio.errors import ConfigurationError
@@ -22,9 +23,14 @@ _OWN_FIELDS = frozenset(
     {"file", "model", "language", "prompt", "response_format", "temperature", "timestamp_granularities"}
 )
 
+# A quote or a backslash would end the name or change it, and parsers differ on blanks.
+_FIELD_NAME = re.compile(r'(?!\[\]\Z)[^\s"\\]+')
+
 # What relays that look at the part's type expect of a name; the type is lost on most of them.
 _CONTENT_TYPES = {
     ".aac": "audio/aac",
+    ".aif": "audio/aiff",
+    ".aifc": "audio/aiff",
     ".aiff": "audio/aiff",
     ".amr": "audio/amr",
     ".flac": "audio/flac",
@@ -33,6 +39,7 @@ _CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".oga": "audio/ogg",
     ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
     ".wav": "audio/wav",
     ".webm": "audio/webm",
 }
@@ -75,12 +82,14 @@ def transcription_fields(
         raise ConfigurationError(
             f"response_format {response_format!r} does not exist", hint=f"use one of {', '.join(_RESPONSE_FORMATS)}"
         )
-    fields.append(("response_format", response_format))
+    fields.append(("response_format", _check_text("response_format", response_format)))
     if temperature is not None:
         fields.append(("temperature", _check_temperature(temperature)))
     if timestamp_granularities is not None:
         fields += _granularity_fields(timestamp_granularities, response_format)
-    return (*fields, *_extra_fields(extra or {}))
+    if extra is not None:
+        fields += _extra_fields(extra)
+    return tuple(fields)
 
 
 def _check_text(name: str, value: object, *, required: bool = False) -> str:
@@ -92,40 +101,48 @@ def _check_text(name: str, value: object, *, required: bool = False) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ConfigurationError(f"{name} holds half a character (a lone surrogate)") from None
-    return value
+    # A member of a str enum would format as its own name.
+    return str.__str__(value)
 
 
 def _check_temperature(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ConfigurationError(f"temperature must be a number from 0 to 1, not {type(value).__name__}")
-    if not (math.isfinite(value) and 0 <= value <= 1):
+    if not 0 <= value <= 1:
         raise ConfigurationError(f"temperature {value!r} is not between 0 and 1")
-    return f"{value:g}"
+    # All digits and no exponent: some relays check a number by a pattern.
+    text = f"{abs(Decimal(repr(float(value)))):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _granularity_fields(values: Iterable[Granularity], response_format: str) -> list[Field]:
-    wanted = [values] if isinstance(values, str) else list(dict.fromkeys(values))
-    for value in wanted:
+    if not isinstance(values, Iterable):
+        raise ConfigurationError(f"timestamp_granularities must be a list, not {type(values).__name__}")
+    given = [values] if isinstance(values, str) else list(values)
+    for value in given:
         if value not in _GRANULARITIES:
             raise ConfigurationError(
                 f"timestamp_granularities holds {value!r}", hint=f"use {' or '.join(_GRANULARITIES)}"
             )
-    if wanted and response_format != "verbose_json":
+    if given and response_format != "verbose_json":
         raise ConfigurationError(
             f"timestamp_granularities does not go with response_format {response_format!r}",
             hint="use response_format='verbose_json'",
         )
-    return [("timestamp_granularities[]", value) for value in wanted]
+    return [("timestamp_granularities[]", value) for value in _GRANULARITIES if value in given]
 
 
 def _extra_fields(extra: Mapping[str, Any]) -> list[Field]:
+    if not isinstance(extra, Mapping):
+        raise ConfigurationError(f"extra must be a mapping of names to values, not {type(extra).__name__}")
     fields: list[Field] = []
     for name, value in extra.items():
-        if not isinstance(name, str) or not name or not name.isprintable() or '"' in name:
+        if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name) or not name.isprintable():
             raise ConfigurationError(f"extra holds {name!r}, which cannot be a field's name")
+        name = str.__str__(name)  # noqa: PLW2901 - a member of a str enum formats as its own name
         if name.removesuffix("[]") in _OWN_FIELDS:
             raise ConfigurationError(f"extra holds {name!r}", hint="give it as an argument; no field is sent twice")
-        if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
             key = f"{name.removesuffix('[]')}[]"
             fields += [(key, _as_text(name, item)) for item in value]
         elif value is not None:
@@ -138,9 +155,11 @@ def _as_text(name: str, value: object) -> str:
         return _check_text(name, value)
     if isinstance(value, (bool, int, float, Mapping)):
         try:
-            return json.dumps(value, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError) as error:
+            plain = dict(value) if isinstance(value, Mapping) else value
+            text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigurationError(f"extra[{name!r}] cannot be sent: {error}") from None
+        return _check_text(f"extra[{name!r}]", text)
     raise ConfigurationError(f"extra[{name!r}] cannot be sent as a {type(value).__name__}")
 
 
