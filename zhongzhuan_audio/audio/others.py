@@ -22,7 +22,6 @@ _MAGIC = {
     b"\xfd7zXZ\0": "an xz file",  # The .xz File Format section 2.1.1.1
     b"\x28\xb5\x2f\xfd": "a Zstandard file",  # RFC 8878 section 3.1.1
     b"\x89PNG\r\n\x1a\n": "a PNG image",  # ISO/IEC 15948 section 5.2
-    b"\xff\xd8\xff": "a JPEG image",  # ISO/IEC 10918-1 annex B: SOI, then any marker
     b"GIF87a": "a GIF image",  # GIF89a section 17
     b"GIF89a": "a GIF image",
     b"II*\0": "a TIFF image",  # TIFF 6.0 section 2
@@ -30,6 +29,9 @@ _MAGIC = {
     b"\x7fELF": "a program (ELF)",  # System V ABI, chapter 4
     b"SQLite format 3\0": "an SQLite database",  # "Database File Format" section 1.3
 }
+# ISO/IEC 10918-1 annex B: SOI, then a marker that may follow it and a length. Quiet 16-bit samples that fall slowly
+# begin like SOI as well, but stay below 0: FF D8 FF DF FF E3.
+_JPEG = re.compile(rb"\xff\xd8\xff[\xc0-\xc4\xdb\xdd\xe0-\xef\xfe](?!\xff)")
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _BMP_HEADER_BYTES = (12, 16, 40, 52, 56, 64, 108, 124)
 
@@ -61,6 +63,8 @@ def _describe_binary(head: bytes) -> str | None:
     for magic, phrase in _MAGIC.items():
         if head.startswith(magic):
             return phrase
+    if _JPEG.match(head):
+        return "a JPEG image"
     if _BZIP2.match(head):
         return "a bzip2 file"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":  # WebP Container Specification
