@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import html
 import json
 import re
@@ -51,15 +52,16 @@ _TITLES = (
 def decode_body(body: bytes, headers: Mapping[str, str]) -> tuple[str, bool]:
     """Return a body as text, without a byte order mark, and whether it is text at all.
 
-    UTF-8 is tried first (UTF-16 and UTF-32 where the zeros show it), then the charset that the headers name, then
-    GB18030, which older gateways in China send unlabelled.
+    UTF-8 is tried first (or UTF-16, where its mark is), then the charset that the headers name, then GB18030, which
+    older gateways in China send unlabelled.
 
     Args:
         body: The answer, its content encoding undone.
         headers: Response headers with lower-case names.
     """
     declared = _CHARSET.search(headers.get("content-type", ""))
-    for encoding in (json.detect_encoding(body), declared[1] if declared else "gb18030", "gb18030"):
+    marked = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    for encoding in (marked, declared[1] if declared else "gb18030", "gb18030"):
         try:
             text = body.decode(encoding)
         except (UnicodeError, LookupError):

@@ -130,7 +130,8 @@ def _words(value: Any) -> str:
         each = (item.get("msg") or item.get("message") if isinstance(item, dict) else item for item in value[:20])
         return "; ".join(item for item in each if isinstance(item, str) and item)
     if isinstance(value, dict):
-        return next((text for key in ("message", "msg", "error") if isinstance(text := value.get(key), str)), "")
+        each = (value.get(key) for key in ("message", "msg", "error"))
+        return next((item for item in each if isinstance(item, str) and item.strip().lower() not in _BLANK), "")
     return ""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from zhongzhuan_audio.protocol.masking import mask_keys
+
 __all__ = ["request_id", "retry_after", "should_retry"]
 
 _REQUEST_ID_NAMES = ("x-oneapi-request-id", "x-new-api-request-id", "x-request-id", "request-id")
@@ -29,7 +31,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     for name in _REQUEST_ID_NAMES:
         value = "".join(char for char in headers.get(name, "") if char.isprintable()).strip()
         if value:
-            return value[:_REQUEST_ID_CHARS]
+            return mask_keys(value)[:_REQUEST_ID_CHARS]
     return None
 
 

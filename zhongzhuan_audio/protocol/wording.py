@@ -244,10 +244,13 @@ _STATUSES: dict[int, _Kind] = {
 _COMPILED_NAMES = tuple((re.compile("|".join(patterns)), kind) for kind, patterns in _NAMES)
 _COMPILED_PHRASES = tuple((re.compile("|".join(patterns), re.IGNORECASE), kind) for kind, patterns in _PHRASES)
 
+_NAME_CHAR = r"[\w./:@-]"
 _MODEL = re.compile(
-    r"(?:模型|\bmodels?)(?:\s*[:：=]\s*|\s+|(?=[`'\"「]))(?:[`'\"「]([\w./:@-]{1,80})|([\w./:@-]{0,79}[\d-][\w./:@-]{0,79}))",
+    rf"模型\s*[:：=]?\s*[`'\"「]?({_NAME_CHAR}{{1,80}})"
+    rf"|\bmodels?(?:\s*[:=]\s*|\s+|(?=[`'\"]))(?:[`'\"]({_NAME_CHAR}{{1,80}})|({_NAME_CHAR}*[\d/-]{_NAME_CHAR}*))",
     re.IGNORECASE | re.ASCII,
 )
+"""In English a bare word after "model" is a name only if no word looks like it."""
 
 _FORMAT = re.compile(r"(?<!response )(?<!response_)\bformat|codec|decode|extension|格式", re.IGNORECASE)
 
@@ -279,7 +282,7 @@ def names_format(message: str) -> bool:
 def model_named(message: str) -> str | None:
     """Return the model that a message names, or None."""
     found = _MODEL.search(message)
-    return (found[1] or found[2]).rstrip(".:") if found else None
+    return (found[1] or found[2] or found[3]).rstrip(".:") or None if found else None
 
 
 def _first(table: Iterable[tuple[re.Pattern[str], _Kind]], text: str, *, whole: bool) -> _Kind | None:
