@@ -26,6 +26,10 @@ def address(text: str) -> str:
     return re.search(r"ZHONGZHUAN_BASE_URL=(\S+)", text)[1]
 
 
+async def loaded() -> None:
+    """Have nothing to load."""
+
+
 async def printed(capsys) -> str:
     """Return what is printed once there is something."""
     text = ""
@@ -39,7 +43,9 @@ async def printed(capsys) -> str:
 async def test_it_serves_until_a_signal(capsys, number):
     """It says how to reach it, answers, and ends well on either signal, whose handlers are as before then."""
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
-    task = asyncio.create_task(serve_until_stopped(LocalRelay(ScriptedEngine("你好")), shown_key="sk-local"))
+    task = asyncio.create_task(
+        serve_until_stopped(LocalRelay(ScriptedEngine("你好")), load=loaded, shown_key="sk-local")
+    )
     text = await printed(capsys)
     assert text == (
         f"The relay listens at {address(text)}\n"
@@ -58,7 +64,7 @@ async def test_it_serves_until_a_signal(capsys, number):
 async def test_a_key_that_was_given_is_not_printed(capsys):
     """Who gave the key knows it; what is printed may end in a log."""
     relay = LocalRelay(ScriptedEngine(), api_key="sk-mine-0123456789")
-    task = asyncio.create_task(serve_until_stopped(relay, shown_key=None))
+    task = asyncio.create_task(serve_until_stopped(relay, load=loaded, shown_key=None))
     text = await printed(capsys)
     assert "ZHONGZHUAN_API_KEY=(the key that you gave)\n" in text
     assert "sk-mine" not in text
@@ -70,7 +76,7 @@ async def test_a_closed_stdout_does_not_stop_it(capsys, monkeypatch):
     """Where stdout cannot be written, the address is on stderr."""
     monkeypatch.setattr(sys, "stdout", None)
     relay = LocalRelay(ScriptedEngine())
-    task = asyncio.create_task(serve_until_stopped(relay, shown_key=None))
+    task = asyncio.create_task(serve_until_stopped(relay, load=loaded, shown_key=None))
     err = ""
     while not err:
         await asyncio.sleep(0.01)
@@ -78,6 +84,17 @@ async def test_a_closed_stdout_does_not_stop_it(capsys, monkeypatch):
     assert err == f"zhongzhuan-audio: the relay listens at {relay.base_url}\n"
     os.kill(os.getpid(), signal.SIGTERM)
     await task
+
+
+async def test_a_signal_while_it_loads_counts(capsys):
+    """Who stops it before it is ready gets no relay; nothing is printed."""
+
+    async def load():
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.01)
+
+    await serve_until_stopped(LocalRelay(ScriptedEngine()), load=load, shown_key=None)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

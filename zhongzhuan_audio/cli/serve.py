@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,28 +48,29 @@ def serve(
     engine = WhisperEngine(model_dir)
     relay = LocalRelay(engine, host=host, port=port, api_key=DEFAULT_API_KEY if api_key is None else api_key)
 
-    async def load_and_serve() -> None:
-        await engine.load()
-        await serve_until_stopped(relay, shown_key=DEFAULT_API_KEY if api_key is None else None)
-
     if not is_loopback(host):
         complain(
             f"zhongzhuan-audio: {host} lets other machines in, over plain http"
             + ("; give a key of your own with --api-key" if api_key is None else "")
         )
-    asyncio.run(load_and_serve())
+    shown_key = DEFAULT_API_KEY if api_key is None else None
+    asyncio.run(serve_until_stopped(relay, load=engine.load, shown_key=shown_key))
     return OK
 
 
-async def serve_until_stopped(relay: LocalRelay, *, shown_key: str | None) -> None:
+async def serve_until_stopped(relay: LocalRelay, *, load: Callable[[], Awaitable[None]], shown_key: str | None) -> None:
     """Start the relay, print how to reach it, and close it on SIGINT or SIGTERM.
 
     Args:
         relay: Not started yet.
+        load: What comes first. It is not broken off: a signal during it counts when it is done.
         shown_key: The key to print; None for one that is not to be shown.
     """
     stop = asyncio.Event()
     with _on_signals(stop):
+        await load()
+        if stop.is_set():
+            return
         async with relay:
             try:
                 print_bytes(_directions(relay.base_url, shown_key).encode())
