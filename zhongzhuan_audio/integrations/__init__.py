@@ -1,0 +1,1 @@
+"""Links to other tools, one module each; none is imported unless it is asked for."""

@@ -1,0 +1,115 @@
+"""A recognition or an error, as the body that goes over the wire. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import attrs
+
+from zhongzhuan_audio.errors import APIError
+from zhongzhuan_audio.models import Segment, Word
+from zhongzhuan_audio.relay.engines import Recognition, ScriptedAnswer, TranscribeOptions
+from zhongzhuan_audio.relay.languages import language_name
+from zhongzhuan_audio.subtitles import Cue, render_srt, render_vtt
+
+__all__ = ["Body", "error_body", "json_body", "model_list", "recognition_body", "scripted_type"]
+
+_CREATED = 1677532384
+"""When the upstream listed whisper-1. Source: its model list."""
+_JSON_TYPE = "application/json; charset=utf-8"
+_PLAIN_TYPE = "text/plain; charset=utf-8"
+
+
+@attrs.frozen
+class Body:
+    """What goes out, and as what."""
+
+    text: str
+    content_type: str
+
+
+def json_body(value: Any) -> Body:
+    """Return a JSON body with its text readable, not escaped."""
+    return Body(json.dumps(value, ensure_ascii=False), _JSON_TYPE)
+
+
+def recognition_body(heard: Recognition, options: TranscribeOptions) -> Body:
+    """Return the body in the form that was asked for.
+
+    Source: OpenAI's API reference of ``/audio/transcriptions``; the content types are those of `responses.json`'s rows.
+    """
+    if options.response_format == "text":
+        return Body(f"{heard.text}\n", _PLAIN_TYPE)
+    if options.response_format == "srt":
+        return Body(render_srt(_cues(heard)), _PLAIN_TYPE)
+    if options.response_format == "vtt":
+        return Body(render_vtt(_cues(heard)), "text/vtt; charset=utf-8")
+    usage = {"type": "duration", "seconds": math.ceil(heard.duration)}
+    if options.response_format == "json":
+        return json_body({"text": heard.text, "usage": usage})
+    verbose: dict[str, Any] = {
+        "task": "transcribe",
+        "language": language_name(heard.language),
+        "duration": heard.duration,
+        "text": heard.text,
+    }
+    if options.wants_segments:
+        verbose["segments"] = [_segment(segment) for segment in heard.segments]
+    if options.wants_words:
+        verbose["words"] = [_word(word) for word in heard.words]
+    return json_body({**verbose, "usage": usage})
+
+
+def _cues(heard: Recognition) -> list[Cue]:
+    return [Cue(segment.start, segment.end, segment.text.strip()) for segment in heard.segments]
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    """Return every field that the upstream gives; where an engine knows a value not, the neutral one."""
+    row = {
+        "id": segment.id,
+        "seek": segment.seek or 0,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": list(segment.tokens or ()),
+        "temperature": segment.temperature or 0.0,
+        "avg_logprob": segment.avg_logprob or 0.0,
+        "compression_ratio": 1.0 if segment.compression_ratio is None else segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob or 0.0,
+    }
+    return row if segment.speaker is None else {**row, "speaker": segment.speaker}
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {"word": word.word.strip(), "start": word.start, "end": word.end}
+
+
+def error_body(error: APIError, request_id: str) -> Body:
+    """Return the error as new-api writes it, the request id in the message.
+
+    Errors that it passes on from the upstream keep their `param` and `code`, null included; its own have a `code` only.
+    A wrong address is answered before a request has got an id to quote.
+    """
+    message = error.message if error.status == 404 else f"{error.message} (request id: {request_id})"  # noqa: PLR2004 - HTTP
+    told: dict[str, Any] = {"message": message, "type": error.type or "new_api_error"}
+    if told["type"] != "new_api_error" and error.code != "":
+        told["param"] = error.param
+    return json_body({"error": {**told, "code": error.code}})
+
+
+def model_list(models: tuple[str, ...]) -> Body:
+    """Return the answer to ``GET /v1/models``."""
+    rows = [{"id": model, "object": "model", "created": _CREATED, "owned_by": "local"} for model in models]
+    return json_body({"object": "list", "data": rows})
+
+
+def scripted_type(answer: ScriptedAnswer) -> str:
+    """Return the content type that a scripted body most likely has."""
+    body = answer.body if isinstance(answer.body, str) else answer.body.decode("utf-8", "replace")
+    first = body.lstrip()[:1]
+    if first in {"{", "["}:
+        return _JSON_TYPE
+    return "text/html; charset=utf-8" if first == "<" else _PLAIN_TYPE

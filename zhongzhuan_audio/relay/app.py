@@ -1,0 +1,187 @@
+"""The relay as a whole: started, reachable, remembered, closed without a trace."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from collections import deque
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self, final
+
+from zhongzhuan_audio.config import check_api_key
+from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.relay.engines import Engine
+from zhongzhuan_audio.relay.received import ReceivedRequest
+from zhongzhuan_audio.relay.tasks import in_thread
+from zhongzhuan_audio.relay.whisper import WhisperEngine
+
+__all__ = ["DEFAULT_API_KEY", "DEFAULT_MAX_UPLOAD_BYTES", "LocalRelay"]
+
+DEFAULT_API_KEY = "sk-local"
+DEFAULT_MAX_UPLOAD_BYTES = 26_214_400
+"""The upstream's own limit. Source: its error message."""
+
+_REMEMBERED = 512
+_SHUTDOWN_S = 0.5
+_LINGER_S = 2.0
+"""How long the rest of a refused upload is read away, so that the client sees the answer and not a reset."""
+
+
+@final
+class LocalRelay:
+    """A relay on this machine: the same wire, a real HTTP server, real ears or a script.
+
+    ::
+
+        async with LocalRelay() as relay:                        # Whisper; needs the extra `local`
+            client = AsyncOpenAI(base_url=relay.base_url, api_key=relay.api_key)
+
+        async with LocalRelay(ScriptedEngine("你好")) as relay:  # for tests; needs no extra
+            ...
+            assert relay.requests[0].fields["model"] == ("whisper-1",)
+    """
+
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_key: str | None = DEFAULT_API_KEY,
+        max_upload_bytes: int = DEFAULT_MAX_UPLOAD_BYTES,
+        model_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Make a relay; it listens from `start` (or ``async with``) on.
+
+        Args:
+            engine: What hears. None means Whisper.
+            host: Address to listen on; another than the default lets other machines in.
+            port: 0 means any free one; `base_url` then names it.
+            api_key: What requests must bring as their Bearer token. None lets everyone in.
+            max_upload_bytes: A larger recording is answered with 413.
+            model_dir: For Whisper: a CTranslate2 directory in place of the installed model; see `WhisperEngine`.
+
+        Raises:
+            MissingExtraError: `engine` is None and the extra ``local`` is not installed.
+            ConfigurationError: A value cannot be used.
+        """
+        if max_upload_bytes < 1:
+            raise ConfigurationError("max_upload_bytes must be at least 1")
+        if engine is not None and model_dir is not None:
+            raise ConfigurationError("model_dir is for Whisper and says nothing to another engine")
+        self.api_key = None if api_key is None else check_api_key(api_key)
+        self.engine: Engine = WhisperEngine(model_dir) if engine is None else engine
+        self.requests: deque[ReceivedRequest] = deque(maxlen=_REMEMBERED)
+        """The latest 512 requests, in the order they came; emptied at each start."""
+        self.request_count = 0
+        """All requests since the start."""
+        self._host = host
+        self._port = port
+        self._limit = max_upload_bytes
+        self._base_url: str | None = None
+        self._open: AsyncExitStack | None = None
+
+    def __repr__(self) -> str:
+        """Return where it listens; never the key."""
+        return f"LocalRelay({self._base_url or 'closed'!s})"
+
+    @property
+    def base_url(self) -> str:
+        """Address with ``/v1``, as clients take it.
+
+        Raises:
+            ConfigurationError: The relay is not started.
+        """
+        if self._base_url is None:
+            raise ConfigurationError("the relay is not started", hint="use it as `async with LocalRelay() as relay:`")
+        return self._base_url
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: It listens already, the address cannot be had, or Whisper's files are not there.
+        """
+        if self._open is not None:
+            raise ConfigurationError("the relay is started already")
+        self.requests.clear()
+        self.request_count = 0
+        async with AsyncExitStack() as stack:
+            self._base_url = await self._listen(stack)
+            self._open = stack.pop_all()
+
+    async def close(self) -> None:
+        """Stop listening, break off what is under way, and remove every temporary file; harmless when repeated."""
+        stack, self._open, self._base_url = self._open, None, None
+        if stack is not None:
+            await stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        await self.close()
+
+    async def _listen(self, stack: AsyncExitStack) -> str:
+        # aiohttp takes 170 ms to import: only a relay that starts needs it.
+        from aiohttp import web
+
+        from zhongzhuan_audio.relay.routes import Routes
+
+        if isinstance(self.engine, WhisperEngine):
+            # A wrong directory is told now, and not to the first client.
+            await self.engine.check()
+        folder = await in_thread(tempfile.TemporaryDirectory, prefix="zhongzhuan-relay-", ignore_cleanup_errors=True)
+        stack.push_async_callback(in_thread, folder.cleanup)
+        routes = Routes(
+            engine=self.engine,
+            api_key=self.api_key,
+            max_upload_bytes=self._limit,
+            folder=Path(folder.name),
+            remember=self._remember,
+        )
+        runner = web.AppRunner(
+            routes.application(),
+            handler_cancellation=True,
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_S,
+            lingering_time=_LINGER_S,
+        )
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot listen on {self._host} port {self._port}: {error.strerror or error}",
+                hint="another program may have the port; port 0 takes any free one",
+            ) from error
+        # Before the runner's own clean-up, which would wait for requests that nobody will see the answer of.
+        stack.push_async_callback(routes.break_off)
+        stack.push_async_callback(site.stop)
+        return _address(self._host, runner.addresses[0][1])
+
+    def _remember(self, received: ReceivedRequest) -> None:
+        self.requests.append(received)
+        self.request_count += 1
+
+
+def _address(host: str, port: int) -> str:
+    """Return the base URL; an address that means "every interface" is reached through loopback."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}/v1"
+    if address.is_unspecified:
+        address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")  # noqa: PLR2004 - IPv6
+    shown = f"[{address}]" if address.version == 6 else str(address)  # noqa: PLR2004 - IPv6
+    return f"http://{shown}:{port}/v1"
