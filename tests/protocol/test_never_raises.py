@@ -31,8 +31,10 @@ KINDS = st.sampled_from(
 )
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=12)
 NAMES = st.sampled_from(
-    ["error", "message", "msg", "code", "type", "param", "detail", "success", "data", "result"]
-    + ["text", "segments", "words", "start", "end", "id", "usage", "duration"]
+    [
+        *("error", "message", "msg", "code", "type", "param", "detail", "success", "data", "result"),
+        *("text", "segments", "words", "start", "end", "id", "usage", "duration"),
+    ]
 )
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=12
