@@ -264,7 +264,7 @@ async def test_one_at_a_time_in_order_and_shared(tmp_path):
 
     engines = [WhisperEngine(tmp_path) for _ in range(3)]
     model = FakeModel(on_piece=on_piece)
-    _share(NamedWeights(str(tmp_path)), 0)._model = model
+    _share(engines[0]._weights, engines[0]._cpu_threads)._model = model
     path = await asyncio.to_thread(write_wav, tmp_path / "a.wav", 1.0)
     first, second, third = (asyncio.create_task(engine.transcribe(path, OPTIONS)) for engine in engines)
     await asyncio.to_thread(running.wait)
@@ -287,7 +287,7 @@ async def test_a_cancelled_recognition_makes_room(tmp_path):
 
     engine = WhisperEngine(tmp_path)
     model = FakeModel(on_piece=on_piece)
-    _share(NamedWeights(str(tmp_path)), 0)._model = model
+    _share(engine._weights, engine._cpu_threads)._model = model
     path = await asyncio.to_thread(write_wav, tmp_path / "a.wav", 1.0)
     task = asyncio.create_task(engine.transcribe(path, OPTIONS))
     await asyncio.to_thread(running.wait)

@@ -79,8 +79,13 @@ class Routes:
         self._under_way.add(task)
         try:
             response = await self._attempt(request, handler)
+        except ConnectionError:
+            received.gone = request.transport is None
+            request.protocol.force_close()
+            # Not the error itself: aiohttp would log it and try to answer.
+            raise asyncio.CancelledError from None
         except BaseException:
-            # Cancelled, or the connection broke while the body was read: there is nobody to answer.
+            # Cancelled: there is nobody to answer.
             received.gone = request.transport is None
             raise
         finally:
@@ -100,9 +105,7 @@ class Routes:
         except web.RequestPayloadError:
             return _refusal(bad_request("the body is broken"), request[_RECEIVED].request_id)
         except ConnectionError:
-            request.protocol.force_close()
-            # Not the error itself: aiohttp would log it and try to answer.
-            raise asyncio.CancelledError from None
+            raise
         except Exception as error:
             _logger.exception("a request broke the relay down")
             return _refusal(broken(error), request[_RECEIVED].request_id)
