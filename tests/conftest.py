@@ -40,7 +40,7 @@ def watched_loop() -> Iterator[None]:
     """
     watch = BlockBuster(["zhongzhuan_audio"])
     for function in watch.functions.values():
-        function.can_block_in("zhongzhuan_audio/config.py", {"__call__"})
+        function.can_block_in("zhongzhuan_audio/config/keys.py", {"__call__"})
         function.can_block_in("zhongzhuan_audio/upload/source.py", {"_from_path"})
         function.can_block_in("zhongzhuan_audio/blocking.py", {"_run", "_running_worker"})
         function.can_block_in("zhongzhuan_audio/models/transcription.py", {"save"})

@@ -350,11 +350,13 @@ def test_an_endpoint_never_shows_its_key() -> None:
 
 
 def test_an_endpoint_is_checked_when_it_is_made() -> None:
-    """A key that cannot be sent and an address in another form are refused; a function is called later."""
+    """A key or an address that cannot be used is refused; an address in another form is brought into the normal one."""
     with pytest.raises(ConfigurationError, match="line end"):
         Endpoint(DEFAULT_BASE_URL, f"{KEY}\n")
-    with pytest.raises(ConfigurationError, match=r"Endpoint\.from_options"):
-        Endpoint("https://api.zhongzhuan.chat/", KEY)
+    assert Endpoint("https://api.zhongzhuan.chat/", KEY).base_url == DEFAULT_BASE_URL
+    with pytest.raises(ConfigurationError, match="plain http"):
+        Endpoint("http://relay.example", KEY)
+    assert Endpoint("http://relay.example", KEY, allow_http=True).base_url == "http://relay.example/v1"
     with pytest.raises(ConfigurationError, match="neither"):
         Endpoint("ftp://x", KEY)
     with pytest.raises(ConfigurationError, match="must be a string, not NoneType"):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 
+# A relay's limit is its upstream's; what stays on this machine has none but the disk.
+_LOCAL_UPLOAD_BYTES = 1 << 40
 _OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
 
 
@@ -128,7 +130,8 @@ class AsyncClient:
         Args:
             engine: What recognises speech; None takes Whisper base, which needs the extra ``local``.
             model_dir: Another CTranslate2 Whisper model's folder.
-            timeouts: How long each phase may take.
+            timeouts: How long each phase may take; by default an answer may take for ever, since recordings queue for
+                the one model.
             limits: How much is asked of the relay at once.
 
         Raises:
@@ -136,7 +139,8 @@ class AsyncClient:
         """
         from zhongzhuan_audio.relay import LocalRelay
 
-        relay = LocalRelay(engine, model_dir=model_dir)
+        relay = LocalRelay(engine, model_dir=model_dir, max_upload_bytes=_LOCAL_UPLOAD_BYTES)
+        timeouts = timeouts or Timeouts(answer_stall_s=None)
         client = cls("http://127.0.0.1/v1", "unused", timeouts=timeouts, limits=limits, trust_env=False)
         client._relay = relay
         client._endpoint = None

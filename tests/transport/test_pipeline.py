@@ -92,6 +92,21 @@ async def test_a_fixed_key_is_not_tried_twice(raw_server: Any) -> None:
     assert seen == ["sk-test"]
 
 
+async def test_a_key_that_the_relay_repeats_is_hidden(raw_server: Any) -> None:
+    """Whatever a key looks like, an error does not show it, though the relay's answer did."""
+
+    async def echo(peer: Any) -> None:
+        head, _ = await peer.request()
+        body = b'{"error": {"message": "no such token: %b"}}' % key_of(head).encode()
+        await peer.answer(body, status="401 Unauthorized", headers=f"X-Token: {key_of(head)}\r\n")
+
+    raw_server.script(echo)
+    async with AsyncClient(raw_server.url, "unusual.key/of+mine") as client:
+        with pytest.raises(AuthenticationError, match=r"no such token: \*\*\*") as caught:
+            await client.transcribe(MP3)
+    assert "unusual.key" not in repr(vars(caught.value)) + repr(caught.value) + str(caught.value)
+
+
 @pytest.mark.parametrize("bad", ["", "sk-a\nb", 3, "Bearer sk-1"])
 async def test_a_bad_key_from_a_function_is_told_before_anything_is_sent(raw_server: Any, bad: Any) -> None:
     """The function's key is checked as a given one is."""

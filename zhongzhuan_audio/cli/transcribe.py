@@ -175,12 +175,12 @@ def _client(options: Options) -> AsyncClient:
     """
     # The client imports aiohttp, a sixth of a second that --help does not need.
     from zhongzhuan_audio.client import AsyncClient
-    from zhongzhuan_audio.config import Endpoint, KeyFile, Limits, Timeouts
+    from zhongzhuan_audio.config import Endpoint, KeyFile, Limits
 
     limits = Limits(max_concurrency=options.concurrency)
     if options.local:
         # It hears one recording after the other, so that the last of some long ones may well wait for an hour.
-        return AsyncClient.local(limits=limits, timeouts=Timeouts(answer_stall_s=None))
+        return AsyncClient.local(limits=limits)
     key_file = None if options.api_key_file is None else KeyFile(options.api_key_file)
     endpoint = Endpoint.from_options(options.base_url, key_file, allow_http=options.allow_http)
     if isinstance(endpoint.api_key, KeyFile):

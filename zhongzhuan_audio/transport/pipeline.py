@@ -14,12 +14,15 @@ from yarl import URL
 
 from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key
 from zhongzhuan_audio.errors import (
+    APIError,
     Attempt,
     AuthenticationError,
+    InvalidResponseError,
     TransportError,
     ZhongzhuanError,
 )
 from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.request import Field, encode_form
 from zhongzhuan_audio.transport.exchange import exchange
 from zhongzhuan_audio.transport.session import SessionKeeper
@@ -86,6 +89,7 @@ class Pipeline:
                 answer = await self._send_once(endpoint, upload, key, timeouts)
                 result = decode(answer)
             except ZhongzhuanError as error:
+                _hide(key, error)
                 attempts.append(_failed_attempt(endpoint, error, time.monotonic() - started))
                 error.attempts = tuple(attempts)
                 logger.info("POST %s%s failed: %s", endpoint.base_url, upload.path, type(error).__name__)
@@ -96,7 +100,14 @@ class Pipeline:
                         continue
                 raise
             elapsed = time.monotonic() - started
-            attempts.append(Attempt(endpoint=endpoint.base_url, status=answer.status, elapsed_s=elapsed))
+            attempts.append(
+                Attempt(
+                    endpoint=endpoint.base_url,
+                    status=answer.status,
+                    request_id=request_id(answer.headers),
+                    elapsed_s=elapsed,
+                )
+            )
             logger.info("POST %s%s: %d in %.3f s", endpoint.base_url, upload.path, answer.status, elapsed)
             return result, tuple(attempts)
 
@@ -161,6 +172,15 @@ async def read_key(api_key: ApiKey, *, forget: bool = False) -> Secret:
     if inspect.isawaitable(key):
         key = await key
     return check_api_key(key, origin="the key that the api_key function gave")
+
+
+def _hide(key: Secret, error: ZhongzhuanError) -> None:
+    """Take the key out of what the relay said, should it have repeated it."""
+    error.message = error.message.replace(key, "***")
+    error.args = (error.message,)
+    if isinstance(error, (APIError, InvalidResponseError)):
+        error.body = error.body.replace(key, "***")
+        error.headers = {name: value.replace(key, "***") for name, value in error.headers.items()}
 
 
 def _failed_attempt(endpoint: Endpoint, error: ZhongzhuanError, elapsed_s: float) -> Attempt:

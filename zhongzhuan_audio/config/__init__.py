@@ -1,0 +1,31 @@
+"""What a client is told once: where the relay is, whose key, how long to wait, how much at once.
+
+Everything here is checked at construction, before any I/O, and no key is in a repr.
+"""
+
+from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, is_loopback, normalise_base_url
+from zhongzhuan_audio.config.keys import (
+    API_KEY_FILE_VARIABLE,
+    API_KEY_VARIABLE,
+    ApiKey,
+    KeyFile,
+    Secret,
+    check_api_key,
+)
+from zhongzhuan_audio.config.settings import BASE_URL_VARIABLE, Endpoint, Limits, Timeouts
+
+__all__ = [
+    "API_KEY_FILE_VARIABLE",
+    "API_KEY_VARIABLE",
+    "BASE_URL_VARIABLE",
+    "DEFAULT_BASE_URL",
+    "ApiKey",
+    "Endpoint",
+    "KeyFile",
+    "Limits",
+    "Secret",
+    "Timeouts",
+    "check_api_key",
+    "is_loopback",
+    "normalise_base_url",
+]

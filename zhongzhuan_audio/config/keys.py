@@ -1,0 +1,100 @@
+"""Keys: where they come from, what can be one, and that nothing shows them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, final
+
+from zhongzhuan_audio.errors import ConfigurationError
+
+__all__ = ["API_KEY_FILE_VARIABLE", "API_KEY_VARIABLE", "ApiKey", "KeyFile", "Secret", "check_api_key"]
+
+API_KEY_VARIABLE = "ZHONGZHUAN_API_KEY"
+API_KEY_FILE_VARIABLE = "ZHONGZHUAN_API_KEY_FILE"
+ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
+"""A key, or a function (plain or async) that gives one; it is called before each request."""
+
+
+@final
+class Secret(str):
+    """A string that no repr shows: not in a log of arguments, not in a traceback with local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a mask."""
+        return "'***'"
+
+
+def check_api_key(key: object, *, origin: str = "api_key") -> Secret:
+    """Return the key, wrapped, if it can stand in an HTTP header.
+
+    Args:
+        key: What was given.
+        origin: Where it came from, for the message.
+
+    Raises:
+        ConfigurationError: It is not a string, empty, in quotes, or holds blanks, line ends or characters outside
+            ASCII. The message never holds the key.
+    """
+    if not isinstance(key, str):
+        raise ConfigurationError(f"{origin} must be a string, not {type(key).__name__}")
+    if not key:
+        raise ConfigurationError(f"{origin} is empty", hint="give the token that the relay's web page shows")
+    if key.lower() == "bearer" or key.lower().startswith("bearer "):
+        raise ConfigurationError(f"{origin} begins with the word Bearer", hint="give the token alone")
+    if any(ch.isspace() or not ch.isprintable() for ch in key):
+        raise ConfigurationError(
+            f"{origin} holds a blank, a line end or a control character",
+            hint="copy the token again, without what stands around it",
+        )
+    if not key.isascii():
+        raise ConfigurationError(
+            f"{origin} holds characters outside ASCII", hint="a token has only letters, digits and - _ ."
+        )
+    if key[0] in "\"'" or key[-1] in "\"'":
+        raise ConfigurationError(f"{origin} stands in quotes", hint="give the token without them")
+    return Secret(key)
+
+
+@final
+class KeyFile:
+    """A key in a file, read again when the file changes.
+
+    The file is a few bytes and read with plain calls: a `stat` for each request, a `read` for each change.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path: str = os.fspath(path)
+        self._stamp: tuple[int, int, int] | None = None
+        self._key: Secret | None = None
+
+    def __repr__(self) -> str:
+        """Return the path; never the key."""
+        return f"KeyFile({self.path!r})"
+
+    def __call__(self) -> str:
+        """Return the key that the file holds now.
+
+        Raises:
+            ConfigurationError: The file cannot be read or holds no key.
+        """
+        key = self._key
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - the fastest stat there is, one a request
+            stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if key is not None and stamp == self._stamp:
+                return key
+            with open(self.path, encoding="utf-8-sig") as file:  # noqa: PTH123 - as fast, for a few bytes
+                text = file.read(65536).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise ConfigurationError(f"cannot read the key file {self.path}: {reason}") from None
+        key = check_api_key(text, origin=f"the key in {self.path}")
+        self._key, self._stamp = key, stamp
+        return key
+
+    def forget(self) -> None:
+        """Read the file afresh at the next call, even if it looks unchanged."""
+        self._key = None
