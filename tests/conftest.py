@@ -38,13 +38,16 @@ def watched_loop() -> Iterator[None]:
     path: a thread hop would halve the rate of small uploads. `Transcription.save` is a plain method: whoever calls it
     in a coroutine accepts a small write. And the blocking client blocks.
     """
+    allowed = {
+        "config/keys.py": {"__call__"},
+        "upload/source.py": {"_from_path"},
+        "models/transcription.py": {"save"},
+        "blocking.py": {"_run", "close", "stop"},
+    }
     watch = BlockBuster(["zhongzhuan_audio"])
     for function in watch.functions.values():
-        function.can_block_in("zhongzhuan_audio/config/keys.py", {"__call__"})
-        function.can_block_in("zhongzhuan_audio/upload/source.py", {"_from_path"})
-        function.can_block_in("zhongzhuan_audio/blocking.py", {"_run", "_running_worker"})
-        function.can_block_in("zhongzhuan_audio/models/transcription.py", {"save"})
-        function.can_block_in("zhongzhuan_audio/blocking.py", {"_run", "close", "stop"})
+        for module, names in allowed.items():
+            function.can_block_in(f"zhongzhuan_audio/{module}", names)
     watch.activate()
     yield
     watch.deactivate()
