@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import httpx
 import openai
 import pytest
 
@@ -106,7 +105,5 @@ async def test_no_channel_and_wrong_address(client, relay, jfk):
 
 def test_the_blocking_client_too(local_relay, jfk):
     """OpenAI's blocking client works with the fixture's relay."""
-    with openai.OpenAI(
-        base_url=local_relay.base_url, api_key=local_relay.api_key, http_client=httpx.Client(trust_env=False)
-    ) as client:
+    with openai.OpenAI(base_url=local_relay.base_url, api_key=local_relay.api_key) as client:
         assert client.audio.transcriptions.create(file=jfk, model="whisper-1").text == "This is a scripted answer."

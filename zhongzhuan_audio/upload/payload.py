@@ -56,7 +56,7 @@ class UploadPayload(Payload):
         self._stall_s = stall_s
         self._on_progress = on_progress
         self._size = self._total_bytes = len(prefix) + source.size_bytes + len(suffix)
-        self.complete = False
+        self.complete: bool = False
         self.failure: BaseException | None = None
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:  # noqa: ARG002 - aiohttp's signature

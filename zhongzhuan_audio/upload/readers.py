@@ -20,6 +20,8 @@ __all__ = ["BytesReader", "DescriptorReader", "FileReader", "Reader", "in_thread
 T = TypeVar("T")
 
 _RWF_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
+_AHEAD_BYTES = 4 * 1024 * 1024
+"""How much more is asked of the disk when a read had to wait."""
 _NOT_CACHED = {errno.EAGAIN, errno.EWOULDBLOCK}
 _NO_NOWAIT = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 
@@ -34,12 +36,15 @@ class Reader(Protocol):
 
     async def readinto(self, view: memoryview) -> int:
         """Fill the beginning of `view` and return how many bytes came; 0 at the end."""
+        ...
 
     async def size(self) -> int:
         """Return the source's size in bytes as it is now."""
+        ...
 
     def close(self) -> None:
         """Let go of what is held."""
+        ...
 
 
 class BytesReader:
@@ -82,6 +87,9 @@ def pread(fd: int, view: memoryview, offset: int) -> int:
 class DescriptorReader:
     """Reads a descriptor: what the page cache holds inline, the rest in a worker thread.
 
+    The kernel's own read-ahead is switched off, for it would be worked off on the loop, by up to 8 MiB at a time
+    (measured: 33 ms); the thread asks for what comes next instead.
+
     A cached read of 256 KiB costs tens of microseconds, a thread hop more; a read that would wait for the disk never
     happens on the loop (``RWF_NOWAIT``, Linux 4.14). File systems without it (tmpfs, most network mounts) are read in
     the thread throughout.
@@ -92,6 +100,8 @@ class DescriptorReader:
         self._owned = owned
         self._offset = 0
         self._nowait = _RWF_NOWAIT is not None
+        if self._nowait and owned:
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
         self._lock = threading.Lock()
         self._reading = False
         self._closed = False
@@ -140,6 +150,8 @@ class DescriptorReader:
                 return 0
             self._reading = True
         try:
+            if self._nowait:
+                os.posix_fadvise(self._fd, offset + len(view), _AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
             return pread(self._fd, view, offset)
         finally:
             with self._lock:

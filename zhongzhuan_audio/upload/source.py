@@ -27,6 +27,7 @@ class AsyncReadable(Protocol):
 
     async def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes, empty at the end."""
+        ...
 
 
 class Openable(Protocol):
@@ -35,9 +36,11 @@ class Openable(Protocol):
     @property
     def name(self) -> str:
         """The last part of the path."""
+        ...
 
     def open(self, mode: str, /) -> IO[bytes]:
         """Return a binary file."""
+        ...
 
 
 AudioFile: TypeAlias = (
@@ -71,8 +74,8 @@ class Source:
     format: AudioFormat | None
     """None where the bytes were not recognised."""
     size_bytes: int
-    _open: Callable[[], Reader]
-    _close: Callable[[], None] = lambda: None
+    _open: Callable[[], Reader] = attrs.field(alias="open")
+    _close: Callable[[], None] = attrs.field(default=lambda: None, alias="close")
 
     async def open(self) -> Reader:
         """Begin a pass over the bytes.
