@@ -38,16 +38,16 @@ _EXIT_WAIT_S = 2.0
 _POLL_S = 0.1 if sys.platform == "win32" else None
 
 
-def _call(
+def _twin_of(
     method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[Client, P], T]:
-    """Return the blocking twin of an async method, with its signature and docstring."""
+) -> Callable[[Callable[..., None]], Callable[Concatenate[Client, P], T]]:
+    """Put the blocking twin of an async method, with its signature and docstring, in the place of what is decorated."""
 
     @wraps(method)
     def twin(self: Client, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self._run(lambda client: method(client, *args, **kwargs))
 
-    return twin
+    return lambda _: twin
 
 
 class _Worker:
@@ -219,4 +219,5 @@ class Client:
                 weakref.finalize(self, self._worker.stop)
             return self._worker
 
-    transcribe = _call(AsyncClient.transcribe)
+    @_twin_of(AsyncClient.transcribe)
+    def transcribe(self) -> None: ...  # noqa: D102 - it gets the async method's

@@ -417,3 +417,9 @@ def test_a_parser_reads_back_what_was_sent(prompt: str, extra: dict[str, Any], f
 def test_a_mapping_arrives_as_json(value: dict[str, Any]) -> None:
     """What the relay decodes is what was given."""
     assert json.loads(fields(extra={"x": value})["x"]) == value
+
+
+def test_a_stream_is_not_asked_for_as_extra() -> None:
+    """A streamed answer would be paid for and not understood."""
+    with pytest.raises(ConfigurationError, match="one whole answer"):
+        transcription_fields(model="whisper-1", extra={"stream": True})

@@ -284,3 +284,23 @@ async def test_the_log_tells_what_happened_and_no_key(raw_server: Any, caplog: p
     assert messages[0].startswith(f"POST {raw_server.url}/audio/transcriptions: 200 in ")
     assert messages[1] == f"POST {raw_server.url}/audio/transcriptions failed: TransportError"
     assert "sk-secret" not in caplog.text
+
+
+async def test_a_key_file_that_is_gone_does_not_hide_the_refusal(
+    raw_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay's no comes out, not the look for another key."""
+    path, seen = tmp_path / "key", []
+    path.write_text("sk-old")
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY_FILE", str(path))
+    serve = expecting("sk-new", seen)
+
+    async def take_away(peer: Any) -> None:
+        path.unlink()
+        await serve(peer)
+
+    raw_server.script(take_away)
+    async with AsyncClient(raw_server.url) as client:
+        with pytest.raises(AuthenticationError, match="无效的令牌") as caught:
+            await client.transcribe(MP3)
+    assert len(caught.value.attempts) == 1

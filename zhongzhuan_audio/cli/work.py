@@ -62,7 +62,7 @@ class Work:
         self._blocked = False
         self.output: str | None = None
         """What belongs on stdout."""
-        self.begun = 0
+        self.begun: int = 0
         self.kept: list[str] = []
         """Names of the recordings whose transcripts are what was asked for, and where they belong."""
         self.failed: list[Exception] = []

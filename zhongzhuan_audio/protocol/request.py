@@ -140,6 +140,8 @@ def _extra_fields(extra: Mapping[str, Any]) -> list[Field]:
         if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name) or not name.isprintable():
             raise ConfigurationError(f"extra holds {name!r}, which cannot be a field's name")
         name = str.__str__(name)  # noqa: PLW2901 - a member of a str enum formats as its own name
+        if name == "stream":
+            raise ConfigurationError("extra holds 'stream'", hint="this call reads one whole answer")
         if name.removesuffix("[]") in _OWN_FIELDS:
             raise ConfigurationError(f"extra holds {name!r}", hint="give it as an argument; no field is sent twice")
         if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):

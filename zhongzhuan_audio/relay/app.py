@@ -72,11 +72,11 @@ class LocalRelay:
             raise ConfigurationError("max_upload_bytes must be at least 1")
         if engine is not None and model_dir is not None:
             raise ConfigurationError("model_dir is for Whisper and says nothing to another engine")
-        self.api_key = None if api_key is None else check_api_key(api_key)
+        self.api_key: str | None = None if api_key is None else check_api_key(api_key)
         self.engine: Engine = WhisperEngine(model_dir) if engine is None else engine
         self.requests: deque[ReceivedRequest] = deque(maxlen=_REMEMBERED)
         """The latest 512 requests, in the order they came; emptied at each start."""
-        self.request_count = 0
+        self.request_count: int = 0
         """All requests since the start."""
         self._host = host
         self._port = port

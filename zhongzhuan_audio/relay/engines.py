@@ -128,7 +128,7 @@ class ScriptedEngine:
             delay_s: Seconds before each answer; a client that goes away ends the wait.
             models: What ``GET /v1/models`` lists and requests may ask for.
         """
-        self.models = tuple(models)
+        self.models: tuple[str, ...] = tuple(models)
         self.delay_s = delay_s
         self.script(*(answer if isinstance(answer, list | tuple) else (answer,)))
 

@@ -20,7 +20,7 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.size_bytes = 0
+        self.size_bytes: int = 0
         self._hash = hashlib.sha256()
         self._pending = bytearray()
         self._file: BinaryIO | None = None

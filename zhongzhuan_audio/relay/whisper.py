@@ -93,7 +93,7 @@ class WhisperEngine:
         """
         if find_spec("faster_whisper") is None:
             raise MissingExtraError("the embedded relay's ears are not installed (faster_whisper)", extra="local")
-        self.models = tuple(models)
+        self.models: tuple[str, ...] = tuple(models)
         self._weights = find_weights(model_dir, allow_download=allow_download)
         # CTranslate2's own default is four on any machine: on two cores that measured a fifth slower than two.
         self._cpu_threads = cpu_threads or min(_MAX_THREADS, os.cpu_count() or 1)

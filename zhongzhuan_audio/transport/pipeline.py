@@ -17,6 +17,7 @@ from zhongzhuan_audio.errors import (
     APIError,
     Attempt,
     AuthenticationError,
+    ConfigurationError,
     InvalidResponseError,
     TransportError,
     ZhongzhuanError,
@@ -33,7 +34,7 @@ __all__ = ["Pipeline", "Upload"]
 
 T = TypeVar("T")
 
-logger = logging.getLogger("zhongzhuan_audio")
+logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 3
@@ -94,8 +95,8 @@ class Pipeline:
                 error.attempts = tuple(attempts)
                 logger.info("POST %s%s failed: %s", endpoint.base_url, upload.path, type(error).__name__)
                 if isinstance(error, AuthenticationError) and len(attempts) == 1:
-                    fresh = await read_key(endpoint.api_key, forget=True)
-                    if fresh != key:
+                    fresh = await _fresh_key(endpoint.api_key)
+                    if fresh is not None and fresh != key:
                         key = fresh
                         continue
                 raise
@@ -154,20 +155,25 @@ def _follow(url: URL, location: str, endpoint: str) -> URL:
     return target
 
 
-async def read_key(api_key: ApiKey, *, forget: bool = False) -> Secret:
-    """Return the key as it is now.
+async def _fresh_key(api_key: ApiKey) -> Secret | None:
+    """Return the key as it is after a refusal, a file read again even if it looks unchanged; None if there is none."""
+    if isinstance(api_key, KeyFile):
+        api_key.forget()
+    try:
+        return await read_key(api_key)
+    except ConfigurationError:
+        # The refusal says more than a file that is being written just now.
+        return None
 
-    Args:
-        api_key: The key, or where it comes from.
-        forget: Read a file afresh even if it looks unchanged.
+
+async def read_key(api_key: ApiKey) -> Secret:
+    """Return the key, asking the function or the file that gives it.
 
     Raises:
         ConfigurationError: There is none, or it cannot be one.
     """
     if not callable(api_key):
         return Secret(api_key)
-    if forget and isinstance(api_key, KeyFile):
-        api_key.forget()
     key = api_key()
     if inspect.isawaitable(key):
         key = await key
