@@ -18,6 +18,7 @@ LEVELS = {
     "errors": 0,
     "_version": 0,
     "config": 1,
+    "events": 1,
     "subtitles": 1,
     "files": 1,
     "audio": 1,

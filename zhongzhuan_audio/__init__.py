@@ -16,7 +16,7 @@ from zhongzhuan_audio._version import __version__
 if TYPE_CHECKING:
     from zhongzhuan_audio.blocking import Client
     from zhongzhuan_audio.client import AsyncClient
-    from zhongzhuan_audio.config import Endpoint, Limits, Timeouts
+    from zhongzhuan_audio.config import Endpoint, Limits, RetryPolicy, Timeouts
     from zhongzhuan_audio.errors import (
         APIError,
         Attempt,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "blocking": ("Client",),
     "client": ("AsyncClient",),
-    "config": ("Endpoint", "Limits", "Timeouts"),
+    "config": ("Endpoint", "Limits", "RetryPolicy", "Timeouts"),
     "errors": (
         "APIError",
         "Attempt",
@@ -99,6 +99,7 @@ __all__ = [
     "PermissionDeniedError",
     "QuotaExceededError",
     "RateLimitError",
+    "RetryPolicy",
     "Segment",
     "StreamInterruptedError",
     "TimedOutError",

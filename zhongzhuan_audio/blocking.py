@@ -12,7 +12,7 @@ import ssl as ssl_module
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
 from functools import wraps
 from types import TracebackType
@@ -22,8 +22,9 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from zhongzhuan_audio.client import AsyncClient
-from zhongzhuan_audio.config import ApiKey, Limits, Timeouts
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.events import OnEvent
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine
@@ -99,8 +100,11 @@ class Client:
     Args:
         base_url: See `AsyncClient`.
         api_key: See `AsyncClient`; a function is called on the client's own thread.
+        endpoints: See `AsyncClient`.
         timeouts: See `AsyncClient`.
+        retry: See `AsyncClient`.
         limits: See `AsyncClient`.
+        on_event: See `AsyncClient`; called on the client's own thread.
         proxy: See `AsyncClient`.
         trust_env: See `AsyncClient`.
         ssl: See `AsyncClient`.
@@ -116,8 +120,11 @@ class Client:
         base_url: str | None = None,
         api_key: ApiKey | None = None,
         *,
+        endpoints: Sequence[Endpoint] | None = None,
         timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
         limits: Limits | None = None,
+        on_event: OnEvent | None = None,
         proxy: str | None = None,
         trust_env: bool = True,
         ssl: ssl_module.SSLContext | bool | None = None,
@@ -128,8 +135,11 @@ class Client:
             lambda: AsyncClient(
                 base_url,
                 api_key,
+                endpoints=endpoints,
                 timeouts=timeouts,
+                retry=retry,
                 limits=limits,
+                on_event=on_event,
                 proxy=proxy,
                 trust_env=trust_env,
                 ssl=ssl,

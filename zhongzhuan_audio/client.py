@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,8 +14,9 @@ import attrs
 from aiohttp import ClientSession
 
 from zhongzhuan_audio._version import __version__
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, Timeouts
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, endpoints_from_options
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.protocol.request import Granularity, ResponseFormat, transcription_fields
 from zhongzhuan_audio.protocol.response import decode_transcription
@@ -74,7 +75,11 @@ class AsyncClient:
             the file that ``ZHONGZHUAN_API_KEY_FILE`` names, read again when it changes and when the relay refuses the
             key, or else ``ZHONGZHUAN_API_KEY``.
         timeouts: How long each phase may take.
-        limits: How much is asked of the relay at once.
+        endpoints: Several relays, in the order of preference, each with its own key, in place of `base_url` and
+            `api_key`. A call that one of them cannot serve goes to the next.
+        retry: When a failed request is tried again.
+        limits: How much is asked of the relays at once.
+        on_event: Called on the event loop with what happens, see `zhongzhuan_audio.events`.
         proxy: Address of an HTTP proxy; None leaves it to the environment.
         trust_env: Whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE count. Loopback addresses are
             never reached through a proxy that only the environment names.
@@ -92,8 +97,11 @@ class AsyncClient:
         base_url: str | None = None,
         api_key: ApiKey | None = None,
         *,
+        endpoints: Sequence[Endpoint] | None = None,
         timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
         limits: Limits | None = None,
+        on_event: OnEvent | None = None,
         proxy: str | None = None,
         trust_env: bool = True,
         ssl: ssl_module.SSLContext | bool | None = None,
@@ -101,15 +109,15 @@ class AsyncClient:
         session: ClientSession | None = None,
         allow_http: bool = False,
     ) -> None:
-        limits = limits or Limits()
+        if endpoints is not None and (base_url is not None or api_key is not None):
+            raise ConfigurationError("give either endpoints, or base_url and api_key")
+        self._endpoints = tuple(endpoints or endpoints_from_options(base_url, api_key, allow_http=allow_http))
         self._timeouts = timeouts or Timeouts()
-        self._endpoint: Endpoint | None = Endpoint.from_options(base_url, api_key, allow_http=allow_http)
-        network = Network(proxy=proxy, trust_env=trust_env, ssl=ssl, max_concurrency=limits.max_concurrency)
-        self._sessions = SessionKeeper(network, session)
-        self._pipeline = Pipeline(
-            self._sessions,
-            headers={"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)},
-        )
+        self._retry = retry or RetryPolicy()
+        self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
+        self._on_event = on_event
+        self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), limits or Limits(), session)
+        self._pipeline: Pipeline | None = None
         self._relay: LocalRelay | None = None
         self._starting = asyncio.Lock()
         self._closed = False
@@ -143,7 +151,6 @@ class AsyncClient:
         timeouts = timeouts or Timeouts(answer_stall_s=None)
         client = cls("http://127.0.0.1/v1", "unused", timeouts=timeouts, limits=limits, trust_env=False)
         client._relay = relay
-        client._endpoint = None
         return client
 
     async def __aenter__(self) -> Self:
@@ -158,7 +165,8 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         """Return the endpoint's address; never the key."""
-        where = self._endpoint.base_url if self._endpoint else "local"
+        local = self._relay is not None and self._pipeline is None
+        where = "local" if local else ", ".join(endpoint.base_url for endpoint in self._endpoints)
         return f"<{type(self).__name__} {where}{' closed' if self._closed else ''}>"
 
     async def close(self) -> None:
@@ -181,6 +189,7 @@ class AsyncClient:
         extra: Mapping[str, Any] | None = None,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
         on_progress: Progress | None = None,
     ) -> Transcription:
         """Turn a recording into text.
@@ -200,6 +209,7 @@ class AsyncClient:
             extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
+            retry: In place of the client's own, for this call.
             on_progress: Called on the event loop as ``on_progress(sent_bytes, total_bytes)``.
 
         Returns:
@@ -223,29 +233,33 @@ class AsyncClient:
             timestamp_granularities=timestamp_granularities,
             extra=extra,
         )
-        endpoint = await self._ready()
+        pipeline = await self._ready()
         source = await open_source(file, filename=filename)
         try:
             upload = Upload(path="/audio/transcriptions", source=source, fields=fields, on_progress=on_progress)
-            transcription, attempts = await self._pipeline.send(
-                endpoint,
+            transcription, attempts = await pipeline.send(
                 upload,
+                scope=f"{upload.path} {model}",
                 decode=lambda answer: decode_transcription(answer, response_format=response_format, now=_now),
                 timeouts=timeouts or self._timeouts,
+                policy=retry or self._retry,
             )
         finally:
             source.close()
         return attrs.evolve(transcription, attempts=attempts)
 
-    async def _ready(self) -> Endpoint:
-        """Return the endpoint, starting the embedded relay if it is the one."""
+    async def _ready(self) -> Pipeline:
+        """Return the pipeline, starting the embedded relay if there is one."""
         _require_asyncio()
         if self._closed:
             raise ConfigurationError("this client is closed", hint="make a new one")
-        if self._endpoint is None:
-            assert self._relay is not None
+        if self._pipeline is None:
             async with self._starting:
-                if self._endpoint is None:
-                    await self._relay.start()
-                    self._endpoint = Endpoint(self._relay.base_url, self._relay.api_key or "unused")
-        return self._endpoint
+                if self._pipeline is None:
+                    if self._relay is not None:
+                        await self._relay.start()
+                        self._endpoints = (Endpoint(self._relay.base_url, self._relay.api_key or "unused"),)
+                    self._pipeline = Pipeline(
+                        self._sessions, self._endpoints, headers=self._headers, on_event=self._on_event
+                    )
+        return self._pipeline

@@ -156,11 +156,13 @@ class TransportError(ZhongzhuanError):
 
     Attributes:
         endpoint: Base URL of the endpoint that was tried.
+        unreachable: Whether no connection came about at all, so that nothing was sent.
     """
 
-    def __init__(self, message: str = "", *, endpoint: str = "", **facts: Any) -> None:
+    def __init__(self, message: str = "", *, endpoint: str = "", unreachable: bool = False, **facts: Any) -> None:
         super().__init__(message, **facts)
         self.endpoint = endpoint
+        self.unreachable = unreachable
 
 
 class TimedOutError(TransportError, TimeoutError):

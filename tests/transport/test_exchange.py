@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from zhongzhuan_audio import AsyncClient, Timeouts, Transcription
+from zhongzhuan_audio import AsyncClient, RetryPolicy, Timeouts, Transcription
 from zhongzhuan_audio.errors import (
     AudioSourceError,
     InvalidResponseError,
@@ -24,6 +24,8 @@ from zhongzhuan_audio.errors import (
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 LARGE = MP3 * 40
 """3 MB: past one chunk, and past what a socket's buffers take."""
+ONCE = RetryPolicy(max_attempts=1)
+"""What a fault becomes is looked at here, and what is done about it in test_pipeline.py."""
 OK = b'{"text": "hello"}'
 
 
@@ -37,7 +39,7 @@ async def failure(client: AsyncClient, file: Any = MP3, **options: Any) -> Any:
 @pytest.fixture
 async def client(raw_server: Any) -> Any:
     """A client of the server."""
-    async with AsyncClient(raw_server.url, "sk-test") as client:
+    async with AsyncClient(raw_server.url, "sk-test", retry=ONCE) as client:
         yield client
 
 
@@ -96,7 +98,7 @@ async def test_a_small_upload_is_one_write(raw_server: Any, client: AsyncClient)
 
 async def test_nobody_listens(unused_tcp_port: int) -> None:
     """A refused connection cost nothing and may be tried again."""
-    async with AsyncClient(f"http://127.0.0.1:{unused_tcp_port}", "sk-test") as client:
+    async with AsyncClient(f"http://127.0.0.1:{unused_tcp_port}", "sk-test", retry=ONCE) as client:
         error = await failure(client)
     assert type(error) is TransportError
     assert "no connection to 127.0.0.1" in str(error)
@@ -106,7 +108,7 @@ async def test_nobody_listens(unused_tcp_port: int) -> None:
 
 async def test_a_name_that_does_not_exist() -> None:
     """A failed look-up is told as one."""
-    async with AsyncClient("https://relay.invalid", "sk-test", trust_env=False) as client:
+    async with AsyncClient("https://relay.invalid", "sk-test", retry=ONCE, trust_env=False) as client:
         error = await failure(client)
     assert type(error) is TransportError
     assert "relay.invalid cannot be looked up" in str(error)
@@ -120,7 +122,7 @@ async def test_a_connection_that_never_comes_about(raw_server: Any) -> None:
 
     raw_server.script(mute)
     url = raw_server.url.replace("http:", "https:")
-    async with AsyncClient(url, "sk-test", timeouts=Timeouts(connect_s=0.2)) as client:
+    async with AsyncClient(url, "sk-test", retry=ONCE, timeouts=Timeouts(connect_s=0.2)) as client:
         error = await failure(client)
     assert isinstance(error, TimedOutError)
     assert (error.phase, error.billed) == ("connect", "no")
@@ -366,7 +368,7 @@ async def test_an_authority_that_is_not_known(raw_server: Any) -> None:
     context = _server_context(authority)
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    async with AsyncClient(f"https://localhost:{port}", "sk-test") as client:
+    async with AsyncClient(f"https://localhost:{port}", "sk-test", retry=ONCE) as client:
         error = await failure(client)
     assert type(error) is TransportError
     assert not error.retryable

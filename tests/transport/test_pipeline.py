@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from zhongzhuan_audio import AsyncClient, Limits
-from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, TransportError
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 OK = b'{"text": "hello"}'
@@ -267,22 +267,39 @@ async def test_a_client_serves_one_loop_at_a_time(raw_server: Any) -> None:
 
 
 async def test_the_log_tells_what_happened_and_no_key(raw_server: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Success and failure are logged at INFO, and nothing at any level holds the key."""
+    """What `on_event` is told is logged at INFO, and nothing at any level holds the key."""
 
     async def serve(peer: Any) -> None:
         await peer.request()
         await peer.answer(OK)
         await peer.request()
+        peer.reset()
 
-    raw_server.script(serve)
+    events: list[Any] = []
+    raw_server.script(serve, serve)
     caplog.set_level(logging.DEBUG)
-    async with AsyncClient(raw_server.url, "sk-secret-key") as client:
+    async with AsyncClient(raw_server.url, "sk-secret-key", on_event=events.append) as client:
         await client.transcribe(MP3)
-        with pytest.raises(ZhongzhuanError):
-            await client.transcribe(MP3)
-    messages = [record.getMessage() for record in caplog.records if record.name == "zhongzhuan_audio"]
-    assert messages[0].startswith(f"POST {raw_server.url}/audio/transcriptions: 200 in ")
-    assert messages[1] == f"POST {raw_server.url}/audio/transcriptions failed: TransportError"
+        result = await client.transcribe(MP3)
+    assert [type(event).__name__ for event in events] == [
+        "AttemptStarted",
+        "ConnectionOpened",
+        "AttemptEnded",
+        "AttemptStarted",
+        "ConnectionReused",
+        "AttemptEnded",
+        "MaybeBilled",
+        "AttemptStarted",
+        "ConnectionOpened",
+        "AttemptEnded",
+    ]
+    assert [(made.error, made.billed, made.wait_s) for made in result.attempts] == [
+        ("TransportError", "maybe", 0.0),
+        (None, "no", 0.0),
+    ]
+    logged = [record for record in caplog.records if record.name == "zhongzhuan_audio"]
+    assert [record.getMessage() for record in logged] == [str(event) for event in events]
+    assert {record.levelno for record in logged} == {logging.INFO}
     assert "sk-secret" not in caplog.text
 
 

@@ -12,7 +12,14 @@ from zhongzhuan_audio.config.keys import (
     Secret,
     check_api_key,
 )
-from zhongzhuan_audio.config.settings import BASE_URL_VARIABLE, Endpoint, Limits, Timeouts
+from zhongzhuan_audio.config.settings import (
+    BASE_URL_VARIABLE,
+    Endpoint,
+    Limits,
+    RetryPolicy,
+    Timeouts,
+    endpoints_from_options,
+)
 
 __all__ = [
     "API_KEY_FILE_VARIABLE",
@@ -23,9 +30,11 @@ __all__ = [
     "Endpoint",
     "KeyFile",
     "Limits",
+    "RetryPolicy",
     "Secret",
     "Timeouts",
     "check_api_key",
+    "endpoints_from_options",
     "is_loopback",
     "normalise_base_url",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -13,21 +13,31 @@ from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, normalise_base_url
 from zhongzhuan_audio.config.keys import API_KEY_FILE_VARIABLE, API_KEY_VARIABLE, ApiKey, KeyFile, check_api_key
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["BASE_URL_VARIABLE", "Endpoint", "Limits", "Timeouts"]
+__all__ = ["BASE_URL_VARIABLE", "Endpoint", "Limits", "RetryPolicy", "Timeouts", "endpoints_from_options"]
 
 BASE_URL_VARIABLE = "ZHONGZHUAN_BASE_URL"
 
 
-def _positive(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+def _positive(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ConfigurationError(f"{attribute.name} must be a number of seconds above 0, or None, not {value!r}")
 
 
+def _positive_or_auto(_: object, attribute: attrs.Attribute[Any], value: float | str | None) -> None:
+    if value != "auto":
+        _positive(_, attribute, value)
+
+
 def _at_least_one(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(f"{attribute.name} must be a whole number of at least 1, not {value!r}")
+
+
+def _not_negative(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigurationError(f"{attribute.name} must be a whole number of at least 0, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,6 +51,32 @@ class Timeouts:
     answer_stall_s: float | None = attrs.field(default=600.0, validator=_positive)
     """From the last byte sent to the first of the answer, and between its parts. A relay answers when the whole
     recording is recognised, so this is minutes."""
+    attempt_s: float | Literal["auto"] | None = attrs.field(default="auto", validator=_positive_or_auto)
+    """One attempt as a whole. "auto" grows with the upload: ten minutes, and a second for each 32 KiB."""
+
+    def attempt_limit_s(self, size_bytes: int) -> float | None:
+        """Return how long an attempt to send so many bytes may take, in seconds; None is for ever."""
+        if self.attempt_s == "auto":
+            return None if self.answer_stall_s is None else max(self.answer_stall_s, 600.0) + size_bytes / 32768
+        return self.attempt_s
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """When a failed request is tried again."""
+
+    max_attempts: int = attrs.field(default=4, validator=_at_least_one)
+    """Requests a call may make in all, over all endpoints; 1 never retries."""
+    deadline_s: float | None = attrs.field(default=None, validator=_positive)
+    """Seconds for a call as a whole: waiting for its turn, all attempts and the waits between them."""
+    backoff_base_s: float = attrs.field(default=0.5, validator=_positive)
+    """The most that the first wait takes; each further one may take twice as long."""
+    backoff_cap_s: float = attrs.field(default=20.0, validator=_positive)
+    """No wait of our own choosing is longer."""
+    retry_after_cap_s: float = attrs.field(default=60.0, validator=_positive)
+    """A relay that asks for a longer wait is not waited for."""
+    maybe_billed_retries: int = attrs.field(default=1, validator=_not_negative)
+    """How often a call may try again what may have been billed; 0 leaves that to the caller."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +84,15 @@ class Limits:
     """How much a client asks of a relay at once."""
 
     max_concurrency: int = attrs.field(default=64, validator=_at_least_one)
-    """Connections, and so requests, at one time."""
+    """Connections, and so requests, at one time. Fewer run for a while after the relay answers 429."""
+    requests_per_minute: float | None = attrs.field(default=None, validator=_positive)
+    """Evenly spread; None sets no limit."""
+    audio_minutes_per_minute: float | None = attrs.field(default=None, validator=_positive)
+    """Minutes of audio begun a minute, where their length is known; None sets no limit."""
+    max_waiting: int | None = attrs.field(default=None, validator=attrs.validators.optional(_not_negative))
+    """Calls that may wait for their turn; one more fails at once, unsent. None sets no limit."""
+    max_wait_s: float | None = attrs.field(default=None, validator=_positive)
+    """Seconds that a call may wait for its turn; after that it fails, unsent. None waits for ever."""
 
 
 def _checked_api_key(api_key: ApiKey) -> ApiKey:
@@ -78,26 +122,60 @@ class Endpoint:
         allow_http: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Endpoint:
-        """Build the endpoint from arguments, falling back to ``ZHONGZHUAN_*`` variables.
-
-        ``OPENAI_API_KEY`` is not read: another vendor's key never goes to a relay.
+        """Build the only endpoint from arguments, falling back to ``ZHONGZHUAN_*`` variables.
 
         Raises:
             ConfigurationError: There is no key, or the address or the key is malformed.
         """
-        environ = os.environ if environ is None else environ
-        url = base_url if base_url is not None else environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
-        return cls(url, _resolve_api_key(api_key, environ), allow_http=allow_http)
+        return endpoints_from_options(base_url, api_key, allow_http=allow_http, environ=environ)[0]
 
 
-def _resolve_api_key(api_key: ApiKey | None, environ: Mapping[str, str]) -> ApiKey:
-    if api_key is not None:
-        return api_key
+def endpoints_from_options(
+    base_url: str | None,
+    api_key: ApiKey | None,
+    *,
+    allow_http: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> tuple[Endpoint, ...]:
+    """Build the endpoints from arguments, falling back to ``ZHONGZHUAN_*`` variables, which may name several.
+
+    ``OPENAI_API_KEY`` is not read: another vendor's key never goes to a relay.
+
+    Args:
+        base_url: An address; None takes the variable, in which commas separate addresses.
+        api_key: A key; None takes the variables. ``ZHONGZHUAN_API_KEY`` holds one key for all addresses, or as many as
+            there are addresses, separated by commas.
+        allow_http: Allow plain http to other machines.
+        environ: The variables; None takes the process's own.
+
+    Raises:
+        ConfigurationError: There is no key, an address or a key is malformed, or their numbers do not match.
+    """
+    environ = os.environ if environ is None else environ
+    urls = [base_url] if base_url is not None else _listed(environ.get(BASE_URL_VARIABLE)) or [DEFAULT_BASE_URL]
+    keys = [api_key] if api_key is not None else _keys_from(environ)
+    if len(keys) == 1:
+        keys *= len(urls)
+    if len(keys) != len(urls):
+        raise ConfigurationError(
+            f"{API_KEY_VARIABLE} holds {len(keys)} keys for {len(urls)} addresses",
+            hint="give one key for all of them, or one for each, in the same order",
+        )
+    return tuple(Endpoint(url, key, allow_http=allow_http) for url, key in zip(urls, keys, strict=True))
+
+
+def _listed(value: str | None) -> list[str]:
+    return [item.strip() for item in (value or "").split(",") if item.strip()]
+
+
+def _keys_from(environ: Mapping[str, str]) -> list[ApiKey]:
     if path := environ.get(API_KEY_FILE_VARIABLE):
-        return KeyFile(path)
-    if key := environ.get(API_KEY_VARIABLE):
-        return check_api_key(key, origin=API_KEY_VARIABLE)
-    raise ConfigurationError(
-        "no API key",
-        hint=f"set {API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE}), or pass api_key=; Client.local() needs none",
-    )
+        return [KeyFile(path)]
+    value = environ.get(API_KEY_VARIABLE)
+    if not value:
+        raise ConfigurationError(
+            "no API key",
+            hint=f"set {API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE}), or pass api_key=; Client.local() needs none",
+        )
+    pieces = _listed(value) if "," in value else [value]
+    return [check_api_key(piece, origin=API_KEY_VARIABLE) for piece in pieces]

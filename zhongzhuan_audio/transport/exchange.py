@@ -77,6 +77,7 @@ async def exchange(
             raise_for_status=False,
             **route.options(),
         ) as response:
+            payload.answered = True
             body = await _read(response)
             if not payload.complete:
                 # It answered before it had everything. An error may be true all the same (413); a transcript is not.
@@ -152,7 +153,7 @@ def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Bille
 
 def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeouts) -> TransportError:
     host = URL(route.endpoint).host
-    facts: dict[str, Any] = {"endpoint": route.endpoint, "retryable": True}
+    facts: dict[str, Any] = {"endpoint": route.endpoint, "retryable": True, "unreachable": True}
     match error:
         case aiohttp.ConnectionTimeoutError():
             message = f"no connection to {host} within {timeouts.connect_s or 0:g} s"

@@ -1,34 +1,42 @@
-"""From a prepared upload to a decoded answer: the key, the address, the attempts."""
+"""From a prepared upload to a decoded answer: turns, attempts, waits, other endpoints."""
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 import logging
-import secrets
+import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar, assert_never
 
 import attrs
-from yarl import URL
 
-from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key
+from zhongzhuan_audio.config import Endpoint, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import (
-    APIError,
     Attempt,
     AuthenticationError,
-    ConfigurationError,
-    InvalidResponseError,
+    RateLimitError,
+    TimedOutError,
     TransportError,
     ZhongzhuanError,
 )
+from zhongzhuan_audio.events import (
+    AttemptEnded,
+    AttemptStarted,
+    ConnectionOpened,
+    ConnectionReused,
+    Event,
+    MaybeBilled,
+    OnEvent,
+    Waiting,
+)
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.headers import request_id
-from zhongzhuan_audio.protocol.request import Field, encode_form
-from zhongzhuan_audio.transport.exchange import exchange
+from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Situation, Stop, decide
+from zhongzhuan_audio.transport.attempt import Upload, attempt, fresh_key, hide_key, read_key
+from zhongzhuan_audio.transport.failover import Failover
 from zhongzhuan_audio.transport.session import SessionKeeper
-from zhongzhuan_audio.upload.payload import Progress, UploadPayload
-from zhongzhuan_audio.upload.source import Source
+from zhongzhuan_audio.upload.payload import UploadPayload
 
 __all__ = ["Pipeline", "Upload"]
 
@@ -36,165 +44,250 @@ T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
-_REDIRECTS = frozenset({301, 302, 307, 308})
-_MAX_REDIRECTS = 3
 
+@attrs.define(kw_only=True)
+class _Call:
+    """What is known of a call while it runs."""
 
-@attrs.frozen(kw_only=True)
-class Upload:
-    """What is to be sent."""
+    scope: str
+    policy: RetryPolicy
+    timeouts: Timeouts
+    index: int
+    started: float = attrs.field(factory=time.monotonic)
+    attempts: list[Attempt] = attrs.field(factory=list)
+    tried: set[int] = attrs.field(factory=set)
+    keys: dict[int, Secret] = attrs.field(factory=dict)
+    reread: set[int] = attrs.field(factory=set)
+    """Endpoints whose key was asked for again after a refusal."""
+    stale: bool = False
+    """Whether a kept-alive connection has died under this call already."""
+    spent: int = 0
+    """What its last retry took of the quota."""
+    payloads: list[UploadPayload] = attrs.field(factory=list)
+    """The bodies that the present attempt has begun; more than one where it was redirected."""
 
-    path: str
-    """Below the base URL, with a slash in front."""
-    source: Source
-    fields: Sequence[Field]
-    on_progress: Progress | None = None
+    def elapsed_s(self) -> float:
+        """Return the seconds since the call began."""
+        return time.monotonic() - self.started
 
-    def payload(self, *, stall_s: float | None) -> UploadPayload:
-        """Return a body for one attempt."""
-        boundary = secrets.token_hex(16)
-        prefix, suffix = encode_form(self.fields, self.source.filename, boundary=boundary)
-        return UploadPayload(
-            self.source,
-            prefix,
-            suffix,
-            content_type=f"multipart/form-data; boundary={boundary}",
-            stall_s=stall_s,
-            on_progress=self.on_progress,
-        )
+    def left_s(self) -> float | None:
+        """Return the seconds to the deadline; None where there is none."""
+        return None if self.policy.deadline_s is None else max(0.0, self.policy.deadline_s - self.elapsed_s())
 
 
 class Pipeline:
-    """Sends uploads to an endpoint."""
+    """Sends uploads to one of several endpoints, as often as it takes and no more often than is right.
 
-    def __init__(self, sessions: SessionKeeper, *, headers: Mapping[str, str]) -> None:
+    Args:
+        sessions: Where sessions and turns come from.
+        endpoints: In the order of preference.
+        headers: Sent with each request.
+        on_event: Told what happens.
+        sleep: For tests.
+        jitter: Gives numbers from 0 to 1; for tests.
+    """
+
+    def __init__(
+        self,
+        sessions: SessionKeeper,
+        endpoints: tuple[Endpoint, ...],
+        *,
+        headers: Mapping[str, str],
+        on_event: OnEvent | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self._sessions = sessions
         self._headers = dict(headers)
+        self._on_event = on_event
+        self._sleep = sleep
+        self._jitter = jitter
+        self._quota = RetryQuota()
+        self._failover = Failover(endpoints, clock=time.monotonic, tell=self._tell)
 
     async def send(
-        self, endpoint: Endpoint, upload: Upload, *, decode: Callable[[Answer], T], timeouts: Timeouts
+        self,
+        upload: Upload,
+        *,
+        scope: str,
+        decode: Callable[[Answer], T],
+        timeouts: Timeouts,
+        policy: RetryPolicy,
     ) -> tuple[T, tuple[Attempt, ...]]:
         """Send an upload and decode the answer.
 
-        A key that the relay refuses is asked for once more where it comes from a file or a function, and the upload is
-        sent again if that gives another key.
+        Args:
+            upload: What.
+            scope: The path and the model: what a refusal of either is remembered for.
+            decode: Makes a result of an answer, or raises what it really is.
+            timeouts: Of each attempt.
+            policy: Over all attempts.
 
         Raises:
-            ZhongzhuanError: With `attempts`.
+            ZhongzhuanError: With `attempts`, all of them.
         """
-        attempts: list[Attempt] = []
-        key = await read_key(endpoint.api_key)
+        call = _Call(scope=scope, policy=policy, timeouts=timeouts, index=self._failover.first(scope))
         while True:
-            started = time.monotonic()
-            try:
-                answer = await self._send_once(endpoint, upload, key, timeouts)
-                result = decode(answer)
-            except ZhongzhuanError as error:
-                _hide(key, error)
-                attempts.append(_failed_attempt(endpoint, error, time.monotonic() - started))
-                error.attempts = tuple(attempts)
-                logger.info("POST %s%s failed: %s", endpoint.base_url, upload.path, type(error).__name__)
-                if isinstance(error, AuthenticationError) and len(attempts) == 1:
-                    fresh = await _fresh_key(endpoint.api_key)
-                    if fresh is not None and fresh != key:
-                        key = fresh
-                        continue
-                raise
-            elapsed = time.monotonic() - started
-            attempts.append(
-                Attempt(
-                    endpoint=endpoint.base_url,
-                    status=answer.status,
-                    request_id=request_id(answer.headers),
-                    elapsed_s=elapsed,
-                )
-            )
-            logger.info("POST %s%s: %d in %.3f s", endpoint.base_url, upload.path, answer.status, elapsed)
-            return result, tuple(attempts)
+            outcome = await self._try(call, upload, decode)
+            if not isinstance(outcome, ZhongzhuanError):
+                self._quota.give_back(call.spent)
+                return outcome[0], tuple(call.attempts)
+            match await self._course(call, outcome):
+                case Again(wait_s):
+                    call.tried = {call.index}
+                    await self._wait(call, wait_s, outcome)
+                case Elsewhere():
+                    another = self._failover.another(scope, tried=call.tried)
+                    assert another is not None
+                    call.index = another
+                case Stop(reason):
+                    outcome.attempts = tuple(call.attempts)
+                    if reason:
+                        reason = f"not tried again: {reason}"
+                        outcome.hint = f"{outcome.hint}; {reason}" if outcome.hint else reason
+                    raise outcome
+                case course:
+                    assert_never(course)
 
-    async def _send_once(self, endpoint: Endpoint, upload: Upload, key: Secret, timeouts: Timeouts) -> Answer:
-        """Send one attempt, following redirects that stay with the same origin."""
+    async def _try(self, call: _Call, upload: Upload, decode: Callable[[Answer], T]) -> tuple[T] | ZhongzhuanError:
+        """Make one attempt; return the result in a tuple, or the error that the attempt ended in.
+
+        Raises:
+            ZhongzhuanError: Nothing was begun: no key, no turn, no time left.
+        """
+        endpoint = self._failover.endpoints[call.index]
+        self._failover.begin(call.index)
+        call.tried.add(call.index)
+        call.payloads = []
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(call.left_s()) as deadline:
+                answer = await self._exchange(call, endpoint, upload)
+            result = decode(answer)
+        except BaseException as error:
+            failure = _deadline(call, endpoint) if isinstance(error, TimeoutError) and deadline.expired() else error
+            if not isinstance(failure, ZhongzhuanError) or not call.payloads:
+                self._failover.left(call.index)
+                if isinstance(failure, ZhongzhuanError):
+                    failure.attempts = tuple(call.attempts)
+                if failure is error:
+                    raise
+                raise failure from None
+        else:
+            self._end(call, endpoint, upload, began, status=answer.status, id_=request_id(answer.headers))
+            self._failover.succeeded(call.index)
+            self._sessions.open().pacer.succeeded()
+            return (result,)
+        if isinstance(failure, RateLimitError):
+            self._sessions.open().pacer.throttled()
+        hide_key(call.keys[call.index], failure)
+        self._end(call, endpoint, upload, began, status=getattr(failure, "status", None), error=failure)
+        return failure
+
+    async def _exchange(self, call: _Call, endpoint: Endpoint, upload: Upload) -> Answer:
+        if call.index not in call.keys:
+            call.keys[call.index] = await read_key(endpoint.api_key)
         route = await self._sessions.route(endpoint.base_url)
         opened = self._sessions.open()
-        headers = {**self._headers, "Authorization": Secret("Bearer " + key)}
-        url = URL(endpoint.base_url + upload.path)
-        for _ in range(_MAX_REDIRECTS + 1):
-            async with opened.slots:
-                answer = await exchange(
-                    opened.session,
-                    url,
-                    headers=headers,
-                    payload=upload.payload(stall_s=timeouts.upload_stall_s),
-                    route=route,
-                    timeouts=timeouts,
-                )
-            if answer.status not in _REDIRECTS or "location" not in answer.headers:
-                return answer
-            url = _follow(url, answer.headers["location"], endpoint.base_url)
-        raise TransportError(
-            f"{url.host} redirects without end",
+        async with opened.pacer.turn(audio_minutes=upload.audio_minutes):
+            self._tell(AttemptStarted(endpoint=endpoint.base_url, path=upload.path, number=len(call.attempts) + 1))
+            return await attempt(
+                opened,
+                route,
+                endpoint,
+                upload,
+                key=call.keys[call.index],
+                headers=self._headers,
+                timeouts=call.timeouts,
+                payloads=call.payloads,
+            )
+
+    def _end(
+        self,
+        call: _Call,
+        endpoint: Endpoint,
+        upload: Upload,
+        began: float,
+        *,
+        status: int | None,
+        error: ZhongzhuanError | None = None,
+        id_: str | None = None,
+    ) -> None:
+        """Take note of how an attempt ended, and tell it."""
+        made = Attempt(
             endpoint=endpoint.base_url,
-            hint="check base_url: it is not the relay's",
+            status=status,
+            error=type(error).__name__ if error else None,
+            billed=error.billed if error else "no",
+            request_id=error.request_id if error else id_,
+            elapsed_s=time.monotonic() - began,
         )
+        call.attempts.append(made)
+        reused = call.payloads[-1].reused
+        if reused is not None:
+            self._tell((ConnectionReused if reused else ConnectionOpened)(endpoint=endpoint.base_url))
+        self._tell(AttemptEnded(path=upload.path, attempt=made))
+        if made.billed == "maybe":
+            self._tell(MaybeBilled(endpoint=endpoint.base_url, request_id=made.request_id))
 
-
-def _follow(url: URL, location: str, endpoint: str) -> URL:
-    """Return where a redirect leads, if the key may go there."""
-    try:
-        target = url.join(URL(location))
-        same = target.origin() == url.origin()
-    except ValueError:
-        target, same = None, False
-    if target is None or not same:
-        where = target.with_query(None).with_user(None) if target is not None else "an address that makes no sense"
-        raise TransportError(
-            f"{url.host} redirects to {where}; the key is not sent there",
-            endpoint=endpoint,
-            hint="if that is the relay's own address, give it as base_url",
+    async def _course(self, call: _Call, error: ZhongzhuanError) -> Course:
+        """Return what to do after a failure."""
+        if isinstance(error, AuthenticationError) and call.index not in call.reread:
+            call.reread.add(call.index)
+            key = await fresh_key(self._failover.endpoints[call.index].api_key)
+            if key is not None and key != call.keys[call.index]:
+                call.keys[call.index] = key
+                return Again(0.0)
+        self._failover.failed(call.index, error, call.scope)
+        stale = _is_stale(error, call.payloads[-1]) and not call.stale
+        call.stale = call.stale or stale
+        course = decide(
+            call.policy,
+            Situation(
+                error=error,
+                attempts=len(call.attempts),
+                maybe_billed=sum(made.billed == "maybe" for made in call.attempts),
+                elapsed_s=call.elapsed_s(),
+                another=self._failover.another(call.scope, tried=call.tried) is not None,
+                was_stale=stale,
+            ),
+            jitter=self._jitter,
         )
-    return target
+        if isinstance(course, Stop):
+            return course
+        spent = self._quota.take(error)
+        if spent is None:
+            return Stop("so many calls fail just now that this client has stopped trying again for a while")
+        call.spent = spent
+        return course
+
+    async def _wait(self, call: _Call, wait_s: float, error: ZhongzhuanError) -> None:
+        if wait_s <= 0:
+            return
+        call.attempts[-1] = attrs.evolve(call.attempts[-1], wait_s=wait_s)
+        endpoint = self._failover.endpoints[call.index].base_url
+        self._tell(Waiting(endpoint=endpoint, wait_s=wait_s, error=type(error).__name__))
+        await self._sleep(wait_s)
+
+    def _tell(self, event: Event) -> None:
+        if logger.isEnabledFor(logging.INFO):
+            logger.info("%s", event)
+        if self._on_event is not None:
+            self._on_event(event)
 
 
-async def _fresh_key(api_key: ApiKey) -> Secret | None:
-    """Return the key as it is after a refusal, a file read again even if it looks unchanged; None if there is none."""
-    if isinstance(api_key, KeyFile):
-        api_key.forget()
-    try:
-        return await read_key(api_key)
-    except ConfigurationError:
-        # The refusal says more than a file that is being written just now.
-        return None
+def _is_stale(error: ZhongzhuanError, payload: UploadPayload) -> bool:
+    """Tell whether a kept-alive connection died before a byte of the answer: the relay had closed it meanwhile."""
+    closed = isinstance(error, TransportError) and not isinstance(error, TimedOutError)
+    return closed and payload.reused is True and not payload.answered
 
 
-async def read_key(api_key: ApiKey) -> Secret:
-    """Return the key, asking the function or the file that gives it.
-
-    Raises:
-        ConfigurationError: There is none, or it cannot be one.
-    """
-    if not callable(api_key):
-        return Secret(api_key)
-    key = api_key()
-    if inspect.isawaitable(key):
-        key = await key
-    return check_api_key(key, origin="the key that the api_key function gave")
-
-
-def _hide(key: Secret, error: ZhongzhuanError) -> None:
-    """Take the key out of what the relay said, should it have repeated it."""
-    error.message = error.message.replace(key, "***")
-    error.args = (error.message,)
-    if isinstance(error, (APIError, InvalidResponseError)):
-        error.body = error.body.replace(key, "***")
-        error.headers = {name: value.replace(key, "***") for name, value in error.headers.items()}
-
-
-def _failed_attempt(endpoint: Endpoint, error: ZhongzhuanError, elapsed_s: float) -> Attempt:
-    return Attempt(
+def _deadline(call: _Call, endpoint: Endpoint) -> TimedOutError:
+    return TimedOutError(
+        f"the deadline of {call.policy.deadline_s:g} s has passed",
+        phase="deadline",
         endpoint=endpoint.base_url,
-        status=getattr(error, "status", None) or None,
-        error=type(error).__name__,
-        billed=error.billed,
-        request_id=error.request_id,
-        elapsed_s=elapsed_s,
+        retryable=True,
+        billed="maybe" if call.payloads and call.payloads[-1].complete else "no",
+        hint="raise RetryPolicy.deadline_s",
     )

@@ -9,8 +9,10 @@ import ssl as ssl_module
 import aiohttp
 import attrs
 
+from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.transport.exchange import Route
+from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.proxies import Proxy, find_proxy, parse_proxy
 
 __all__ = ["Network", "Opened", "SessionKeeper"]
@@ -29,8 +31,6 @@ class Network:
     """Whether proxy variables and SSL_CERT_FILE count."""
     ssl: ssl_module.SSLContext | bool | None = attrs.field(default=None, repr=False)
     """A context, False for no check of certificates at all, None for the default."""
-    max_concurrency: int = 64
-    """Connections, and so requests, at one time."""
 
     def find_route(self, endpoint: str) -> Route:
         """Return how to reach an endpoint. Blocks: it may load certificates or ask the system for its proxies.
@@ -60,16 +60,16 @@ class Opened:
     """What belongs to one event loop."""
 
     session: aiohttp.ClientSession
-    slots: asyncio.Semaphore
-    """One for each request at a time."""
+    pacer: Pacer
     loop: asyncio.AbstractEventLoop
 
 
 class SessionKeeper:
     """Makes the session when it is first needed, and again in another loop once its own is gone."""
 
-    def __init__(self, network: Network, session: aiohttp.ClientSession | None = None) -> None:
+    def __init__(self, network: Network, limits: Limits, session: aiohttp.ClientSession | None = None) -> None:
         self._network = network
+        self._limits = limits
         self._given = session
         self._opened: Opened | None = None
         self._routes: dict[str, Route] = {}
@@ -99,15 +99,15 @@ class SessionKeeper:
                     "this client is in use in another event loop",
                     hint="make one AsyncClient a loop, or use Client, which any thread may call",
                 )
-            slots = asyncio.Semaphore(self._network.max_concurrency)
-            opened = self._opened = Opened(session=self._given or self._make_session(), slots=slots, loop=loop)
+            session = self._given or self._make_session()
+            opened = self._opened = Opened(session=session, pacer=Pacer(self._limits), loop=loop)
         if opened.session.closed:
             raise ConfigurationError("the aiohttp session given to this client is closed")
         return opened
 
     def _make_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._network.max_concurrency),
+            connector=aiohttp.TCPConnector(limit=self._limits.max_concurrency),
             # A relay sets no cookie that matters, and a jar costs on each request.
             cookie_jar=aiohttp.DummyCookieJar(),
             # Proxies are found once an endpoint; aiohttp would hop to a thread twice a request, and read .netrc.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -13,6 +14,7 @@ from zhongzhuan_audio.upload.readers import Reader
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
+    from aiohttp.base_protocol import BaseProtocol
     from aiohttp.http_writer import StreamWriter
 
     from zhongzhuan_audio.upload.source import Source
@@ -21,6 +23,9 @@ __all__ = ["CHUNK_BYTES", "Progress", "UploadPayload"]
 
 CHUNK_BYTES = 256 * 1024
 """The buffer of one upload, and the size up to which a whole body goes out as one write."""
+
+# The connections that have carried a body of ours before.
+_used: weakref.WeakSet[BaseProtocol] = weakref.WeakSet()
 
 Progress = Callable[[int, int], None]
 """Called as ``on_progress(sent_bytes, total_bytes)`` on the loop, of the recording's own bytes; it must not block."""
@@ -33,6 +38,8 @@ class UploadPayload(Payload):
 
     Attributes:
         complete: Whether the whole body was handed to the connection; the relay may then have done the work.
+        reused: Whether it went over a kept-alive connection; None where no connection was made.
+        answered: Whether the relay began to answer.
         failure: What ended the upload on our side (the file changed, the link stood still, a progress function
             raised), to be raised in place of the connection error that aiohttp makes of it.
     """
@@ -57,6 +64,8 @@ class UploadPayload(Payload):
         self._on_progress = on_progress
         self._size = self._total_bytes = len(prefix) + source.size_bytes + len(suffix)
         self.complete: bool = False
+        self.reused: bool | None = None
+        self.answered: bool = False
         self.failure: BaseException | None = None
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> NoReturn:  # noqa: ARG002 - aiohttp's signature
@@ -78,6 +87,8 @@ class UploadPayload(Payload):
     ) -> None:
         """Send the body."""
         stream = cast("StreamWriter", writer)
+        self.reused = stream.protocol in _used
+        _used.add(stream.protocol)
         try:
             reader = await self._source.open()
             try:

@@ -1,0 +1,144 @@
+"""What to do after an attempt has failed: again, elsewhere, or stop. Pure: no clock, no sleep, no random of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from zhongzhuan_audio.config import RetryPolicy
+from zhongzhuan_audio.errors import APIError, InvalidResponseError, RateLimitError, TimedOutError, ZhongzhuanError
+from zhongzhuan_audio.protocol.headers import should_retry
+
+__all__ = ["Again", "Course", "Elsewhere", "RetryQuota", "Situation", "Stop", "decide"]
+
+
+@attrs.frozen
+class Again:
+    """Try the same endpoint once more."""
+
+    wait_s: float
+    """Seconds to wait before."""
+
+
+@attrs.frozen
+class Elsewhere:
+    """Try another endpoint, at once."""
+
+
+@attrs.frozen
+class Stop:
+    """Give up; the error goes to the caller."""
+
+    reason: str | None = None
+    """Why it was not tried again although it might have helped; None where it could not have."""
+
+
+Course = Again | Elsewhere | Stop
+
+
+@attrs.frozen(kw_only=True)
+class Situation:
+    """What there is to know when an attempt has failed."""
+
+    error: ZhongzhuanError
+    attempts: int
+    """Made so far, the failed one included."""
+    maybe_billed: int
+    """How many of them may have been billed, the failed one included."""
+    elapsed_s: float
+    """Since the call began."""
+    another: bool
+    """Whether there is an endpoint that was not tried in this round and is not known to be dead."""
+    was_stale: bool = False
+    """Whether it was a kept-alive connection that died before a byte of the answer, for the first time in the call."""
+
+
+class RetryQuota:
+    """How much a client retries in all, so that an outage of the relay does not multiply its load.
+
+    A bucket that retries drain and successes fill.
+
+    Source: the retry quota of the AWS SDKs' standard mode: 500 tokens, 5 a retry, 10 after a time-out; a success that
+    took a retry gives that retry's back, any other gives 1.
+    """
+
+    CAPACITY = 500
+    RETRY = 5
+    TIMEOUT = 10
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity = capacity
+        self._left = capacity
+
+    def take(self, error: ZhongzhuanError) -> int | None:
+        """Return what a retry after this error took from the bucket; None if there is not enough left."""
+        cost = self.TIMEOUT if isinstance(error, TimedOutError) else self.RETRY
+        if cost > self._left:
+            return None
+        self._left -= cost
+        return cost
+
+    def give_back(self, cost: int) -> None:
+        """Fill the bucket after a success; `cost` is what its last retry took, 0 where it took none."""
+        self._left = min(self._capacity, self._left + max(cost, 1))
+
+
+def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], float]) -> Course:
+    """Return what to do.
+
+    Never retried is what cannot succeed; what may have been billed is retried `RetryPolicy.maybe_billed_retries` times
+    at most. Another endpoint is tried at once where it may do better; else the same one is, after a wait: what the
+    relay asked for, or a full-jitter exponential back-off.
+
+    Args:
+        policy: The limits.
+        situation: What happened.
+        jitter: Gives numbers from 0 to 1.
+
+    Source: full jitter: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    """
+    error = situation.error
+    retryable, failover = _chances(error)
+    elsewhere = failover and situation.another
+    if not (retryable or elsewhere):
+        return Stop()
+    if error.billed == "maybe" and situation.maybe_billed > policy.maybe_billed_retries:
+        return Stop("it may have been billed; RetryPolicy.maybe_billed_retries says how often that is risked")
+    if situation.attempts >= policy.max_attempts:
+        return Stop(f"{policy.max_attempts} attempts were made" if policy.max_attempts > 1 else None)
+    left = None if policy.deadline_s is None else policy.deadline_s - situation.elapsed_s
+    if left is not None and left <= 0:
+        return Stop(f"the deadline of {policy.deadline_s:g} s has passed")
+    if situation.was_stale:
+        return Again(0.0)
+    if elsewhere:
+        return Elsewhere()
+    return _after_a_wait(policy, situation, left, jitter)
+
+
+def _chances(error: ZhongzhuanError) -> tuple[bool, bool]:
+    """Return whether the same endpoint may do better next time, and whether another may now."""
+    if isinstance(error, (APIError, InvalidResponseError)):
+        told = should_retry(error.headers)
+        return error.retryable if told is None else told, error.failover
+    # No answer came: the next address may have one, unless it is our side that is at fault.
+    return error.retryable, error.retryable
+
+
+def _after_a_wait(
+    policy: RetryPolicy, situation: Situation, left: float | None, jitter: Callable[[], float]
+) -> Again | Stop:
+    asked = situation.error.retry_after if isinstance(situation.error, APIError) else None
+    if asked is not None and asked > policy.retry_after_cap_s:
+        return Stop(f"the relay asks to wait {asked:g} s, longer than RetryPolicy.retry_after_cap_s")
+    if asked is not None:
+        wait_s = asked
+    else:
+        # A relay that is full gets a longer rest than one that stumbled.
+        base = policy.backoff_base_s * (2 if isinstance(situation.error, RateLimitError) else 1)
+        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** (situation.attempts - 1))
+    if left is not None and wait_s >= left:
+        asks = "the relay asks to wait" if asked is not None else "the next attempt would wait"
+        return Stop(f"{asks} {wait_s:g} s, and {max(left, 0):.3g} s are left of the deadline")
+    return Again(wait_s)

@@ -1,0 +1,157 @@
+"""Whose turn it is: how many requests run at once, how many begin a minute.
+
+First come, first served; a turn is held for one request, never while a call waits between its attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from zhongzhuan_audio.config import Limits
+from zhongzhuan_audio.errors import TimedOutError
+
+__all__ = ["Gcra", "Pacer"]
+
+_HALVE_AT_MOST_EVERY_S = 1.0
+
+
+class Gcra:
+    """The generic cell rate algorithm with no burst: what costs much is followed by a longer pause. Pure.
+
+    Source: ITU-T I.371, the virtual scheduling form.
+    """
+
+    def __init__(self, per_minute: float) -> None:
+        self._seconds_each = 60.0 / per_minute
+        self._free_at = float("-inf")
+
+    def wait_s(self, now: float) -> float:
+        """Return how many seconds from now the next may begin."""
+        return max(0.0, self._free_at - now)
+
+    def begin(self, now: float, cost: float) -> None:
+        """Take note that one has begun."""
+        self._free_at = max(self._free_at, now) + cost * self._seconds_each
+
+
+class Pacer:
+    """Hands out turns in one event loop."""
+
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] | None = None) -> None:
+        self._limits = limits
+        self._clock = clock or asyncio.get_running_loop().time
+        self._requests = Gcra(limits.requests_per_minute) if limits.requests_per_minute else None
+        self._audio = Gcra(limits.audio_minutes_per_minute) if limits.audio_minutes_per_minute else None
+        self._allowed = float(limits.max_concurrency)
+        self._halved_at = float("-inf")
+        self._running = 0
+        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @property
+    def allowed(self) -> int:
+        """How many requests may run at once just now."""
+        return max(1, int(self._allowed))
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for their turn."""
+        return len(self._queue)
+
+    @asynccontextmanager
+    async def turn(self, *, audio_minutes: float = 0.0) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it while the block runs.
+
+        Args:
+            audio_minutes: Length of the recording; 0 where it is not known.
+
+        Raises:
+            TimedOutError: Too many wait already, or it took too long (phase "queue"); nothing was sent.
+        """
+        await self._acquire(audio_minutes)
+        try:
+            yield
+        finally:
+            self._running -= 1
+            self._hand_out()
+
+    def throttled(self) -> None:
+        """Take note of a 429: half as many may run, at most once a second, since many fail together."""
+        now = self._clock()
+        if now - self._halved_at >= _HALVE_AT_MOST_EVERY_S:
+            self._halved_at = now
+            self._allowed = max(1.0, self._allowed / 2)
+
+    def succeeded(self) -> None:
+        """Take note of a success: one more may run for as many successes as run at once."""
+        if self._allowed < self._limits.max_concurrency:
+            self._allowed = min(float(self._limits.max_concurrency), self._allowed + 1 / self._allowed)
+            self._hand_out()
+
+    async def _acquire(self, audio_minutes: float) -> None:
+        if not self._queue and self._pause_s() == 0:
+            self._begin(audio_minutes)
+            return
+        limit = self._limits.max_waiting
+        if limit is not None and len(self._queue) >= limit:
+            raise _not_sent(f"{limit} calls wait for their turn already")
+        place = (asyncio.get_running_loop().create_future(), audio_minutes)
+        self._queue.append(place)
+        self._hand_out()
+        try:
+            async with asyncio.timeout(self._limits.max_wait_s):
+                await place[0]
+        except BaseException as error:
+            self._leave(place)
+            if isinstance(error, TimeoutError):
+                raise _not_sent(f"no turn came within {self._limits.max_wait_s:g} s") from None
+            raise
+
+    def _leave(self, place: tuple[asyncio.Future[None], float]) -> None:
+        """Give a place up that may have had its turn at this very moment."""
+        if place in self._queue:
+            self._queue.remove(place)
+        elif place[0].done() and not place[0].cancelled():
+            self._running -= 1
+        self._hand_out()
+
+    def _pause_s(self) -> float | None:
+        """Return how long the next has to wait; None until another one ends."""
+        if self._running >= self.allowed:
+            return None
+        now = self._clock()
+        return max((rate.wait_s(now) for rate in (self._requests, self._audio) if rate is not None), default=0.0)
+
+    def _begin(self, audio_minutes: float) -> None:
+        self._running += 1
+        now = self._clock()
+        if self._requests is not None:
+            self._requests.begin(now, 1.0)
+        if self._audio is not None:
+            self._audio.begin(now, audio_minutes)
+
+    def _hand_out(self) -> None:
+        """Give turns to those in front, and set the alarm for the next whose time will come."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        while self._queue:
+            pause_s = self._pause_s()
+            if pause_s is None:
+                return
+            if pause_s > 0:
+                self._alarm = asyncio.get_running_loop().call_later(pause_s, self._hand_out)
+                return
+            future, audio_minutes = self._queue.popleft()
+            if not future.done():
+                self._begin(audio_minutes)
+                future.set_result(None)
+
+
+def _not_sent(message: str) -> TimedOutError:
+    return TimedOutError(
+        message, phase="queue", retryable=True, hint="send fewer at once, or raise Limits.max_waiting and max_wait_s"
+    )
