@@ -111,7 +111,11 @@ class AsyncClient:
     ) -> None:
         if endpoints is not None and (base_url is not None or api_key is not None):
             raise ConfigurationError("give either endpoints, or base_url and api_key")
-        self._endpoints = tuple(endpoints or endpoints_from_options(base_url, api_key, allow_http=allow_http))
+        if endpoints is None:
+            endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
+        if not endpoints:
+            raise ConfigurationError("endpoints is empty")
+        self._endpoints: tuple[Endpoint, ...] = tuple(endpoints)
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
         self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}

@@ -74,6 +74,12 @@ class _Call:
         """Return the seconds to the deadline; None where there is none."""
         return None if self.policy.deadline_s is None else max(0.0, self.policy.deadline_s - self.elapsed_s())
 
+    def sum_up(self, error: ZhongzhuanError) -> None:
+        """Tell with the error that ends the call what all of its attempts came to."""
+        error.attempts = tuple(self.attempts)
+        if any(made.billed == "maybe" for made in self.attempts):
+            error.billed = "maybe"
+
 
 class Pipeline:
     """Sends uploads to one of several endpoints, as often as it takes and no more often than is right.
@@ -141,7 +147,7 @@ class Pipeline:
                     assert another is not None
                     call.index = another
                 case Stop(reason):
-                    outcome.attempts = tuple(call.attempts)
+                    call.sum_up(outcome)
                     if reason:
                         reason = f"not tried again: {reason}"
                         outcome.hint = f"{outcome.hint}; {reason}" if outcome.hint else reason
@@ -169,7 +175,7 @@ class Pipeline:
             if not isinstance(failure, ZhongzhuanError) or not call.payloads:
                 self._failover.left(call.index)
                 if isinstance(failure, ZhongzhuanError):
-                    failure.attempts = tuple(call.attempts)
+                    call.sum_up(failure)
                 if failure is error:
                     raise
                 raise failure from None
