@@ -21,9 +21,11 @@ from zhongzhuan_audio.config import (
     Endpoint,
     KeyFile,
     Limits,
+    RetryPolicy,
     Secret,
     Timeouts,
     check_api_key,
+    endpoints_from_options,
     is_loopback,
     normalise_base_url,
 )
@@ -569,3 +571,36 @@ def test_settings_do_not_change_after_they_were_checked() -> None:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             setattr(value, name, None)
         assert len({value, copy.copy(value)}) == 1
+
+
+def test_several_endpoints_come_from_the_environment() -> None:
+    """Commas separate addresses; one key serves all of them, or each has its own."""
+    two = {"ZHONGZHUAN_BASE_URL": "https://a.example, https://b.example/v1,"}
+    for keys, expected in (("sk-1", ["sk-1", "sk-1"]), ("sk-1, sk-2", ["sk-1", "sk-2"])):
+        endpoints = endpoints_from_options(None, None, environ={**two, "ZHONGZHUAN_API_KEY": keys})
+        assert [endpoint.base_url for endpoint in endpoints] == ["https://a.example/v1", "https://b.example/v1"]
+        assert [endpoint.api_key for endpoint in endpoints] == expected
+    with pytest.raises(ConfigurationError, match="holds 3 keys for 2 addresses"):
+        endpoints_from_options(None, None, environ={**two, "ZHONGZHUAN_API_KEY": "sk-1,sk-2,sk-3"})
+    with pytest.raises(ConfigurationError, match="holds 2 keys for 1 addresses"):
+        endpoints_from_options("https://c.example", None, environ={**two, "ZHONGZHUAN_API_KEY": "sk-1,sk-2"})
+    assert len(endpoints_from_options(None, "sk-mine", environ=two)) == 2
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, "1", None])
+def test_a_count_of_retries_is_a_whole_number(value: object) -> None:
+    """Zero is one."""
+    assert RetryPolicy(maybe_billed_retries=0).maybe_billed_retries == 0
+    with pytest.raises(ConfigurationError, match="maybe_billed_retries"):
+        RetryPolicy(maybe_billed_retries=value)  # type: ignore[arg-type]
+
+
+def test_an_attempt_may_take_as_long_as_its_upload_needs() -> None:
+    """By default it grows with the size, and has no end where the answer's wait has none."""
+    assert Timeouts().attempt_limit_s(0) == 600
+    assert Timeouts().attempt_limit_s(32 * 1024 * 100) == 700
+    assert Timeouts(answer_stall_s=None).attempt_limit_s(1) is None
+    assert Timeouts(attempt_s=5).attempt_limit_s(1 << 30) == 5
+    assert Timeouts(attempt_s=None).attempt_limit_s(1) is None
+    with pytest.raises(ConfigurationError, match="attempt_s"):
+        Timeouts(attempt_s=0)

@@ -111,8 +111,9 @@ def test_the_relay_may_say_itself_whether_to_retry() -> None:
 
 
 def test_a_stale_connection_is_replaced_at_once() -> None:
-    """Without a wait, and without looking elsewhere; but not against the limit on what may have been billed."""
-    assert course(LOST, was_stale=True, another=True) == Again(0.0)
+    """Without a wait; but not against the limit on what may have been billed, and elsewhere where there is another."""
+    assert course(LOST, was_stale=True) == Again(0.0)
+    assert course(LOST, was_stale=True, another=True) == Elsewhere()
     assert isinstance(course(LOST, RetryPolicy(maybe_billed_retries=0), was_stale=True), Stop)
 
 

@@ -136,3 +136,14 @@ def test_a_single_endpoint_is_always_tried_and_nothing_is_told(clock: Clock) -> 
         failover.failed(0, DEAD, "s")
         assert failover.first("s") == 0
     assert events == []
+
+
+def test_calls_that_fail_side_by_side_are_one_failure(clock: Clock) -> None:
+    """The rest is not doubled for each of them."""
+    events: list[Any] = []
+    failover = three(clock, events)
+    for _ in range(10):
+        failover.failed(0, DEAD, "s")
+    assert [event.for_s for event in events] == [5]
+    clock.now += 5
+    assert failover.first("s") == 0

@@ -110,10 +110,11 @@ def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], fl
     left = None if policy.deadline_s is None else policy.deadline_s - situation.elapsed_s
     if left is not None and left <= 0:
         return Stop(f"the deadline of {policy.deadline_s:g} s has passed")
-    if situation.was_stale:
-        return Again(0.0)
+    # A relay that was killed looks like a stale connection, so that another endpoint comes first.
     if elsewhere:
         return Elsewhere()
+    if situation.was_stale:
+        return Again(0.0)
     return _after_a_wait(policy, situation, left, jitter)
 
 

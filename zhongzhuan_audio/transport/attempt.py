@@ -87,8 +87,9 @@ async def attempt(
     headers = {**headers, "Authorization": Secret("Bearer " + key)}
     url = URL(endpoint.base_url + upload.path)
     limit_s = timeouts.attempt_limit_s(upload.source.size_bytes)
+    limit = asyncio.timeout(limit_s)
     try:
-        async with asyncio.timeout(limit_s) as limit:
+        async with limit:
             for _ in range(_MAX_REDIRECTS + 1):
                 payloads.append(upload.payload(stall_s=timeouts.upload_stall_s))
                 answer = await exchange(

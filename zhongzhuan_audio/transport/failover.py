@@ -39,7 +39,7 @@ class _Circuit:
     """Closed while `open_until` is None; half-open while a probe is out after that time."""
 
     failures: int = 0
-    rest_s: float = _REST_S
+    rest_s: float = attrs.field(factory=lambda: _REST_S)
     open_until: float | None = None
     probing: bool = False
 
@@ -111,8 +111,11 @@ class Failover:
             circuit.failures = 0
 
     def _open(self, index: int, rest_s: float, error: ZhongzhuanError) -> None:
-        circuit = self._circuits[index]
-        circuit.open_until = self._clock() + rest_s
+        circuit, now = self._circuits[index], self._clock()
+        if circuit.open_until is not None and circuit.open_until > now:
+            # Calls that ran side by side fail side by side: that is one failure, and one rest.
+            return
+        circuit.open_until = now + rest_s
         circuit.rest_s = min(_LONGEST_REST_S, circuit.rest_s * 2)
         if len(self.endpoints) > 1:
             self._tell(CircuitOpened(endpoint=self.endpoints[index].base_url, for_s=rest_s, error=type(error).__name__))

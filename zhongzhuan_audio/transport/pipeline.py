@@ -166,8 +166,9 @@ class Pipeline:
         call.tried.add(call.index)
         call.payloads = []
         began = time.monotonic()
+        deadline = asyncio.timeout(call.left_s())
         try:
-            async with asyncio.timeout(call.left_s()) as deadline:
+            async with deadline:
                 answer = await self._exchange(call, endpoint, upload)
             result = decode(answer)
         except BaseException as error:
