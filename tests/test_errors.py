@@ -72,7 +72,7 @@ COMMON = {
 OWN: dict[type, dict[str, Any]] = {
     MissingExtraError: {"extra": "local"},
     AudioSourceError: {"source": "会议.m4a"},
-    TransportError: {"endpoint": "https://a.example/v1"},
+    TransportError: {"endpoint": "https://a.example/v1", "unreachable": True},
     TimedOutError: {"phase": "connect"},
     APIError: {
         "status": 429,

@@ -252,7 +252,7 @@ def test_verbose_tells_what_is_done(relay, folder, capsys):
     assert run(["transcribe", "a.mp3", "--verbose"]) == 0
     out, err = capsys.readouterr()
     assert out == "你好\n"
-    assert f"POST {relay.base_url}/audio/transcriptions: 200" in err
+    assert f"Attempt(endpoint={relay.base_url!r}, status=200" in err
     assert relay.api_key not in err
 
 
