@@ -582,9 +582,80 @@ def test_several_endpoints_come_from_the_environment() -> None:
         assert [endpoint.api_key for endpoint in endpoints] == expected
     with pytest.raises(ConfigurationError, match="holds 3 keys for 2 addresses"):
         endpoints_from_options(None, None, environ={**two, "ZHONGZHUAN_API_KEY": "sk-1,sk-2,sk-3"})
-    with pytest.raises(ConfigurationError, match="holds 2 keys for 1 addresses"):
+    with pytest.raises(ConfigurationError, match="holds 2 keys for 1 address "):
         endpoints_from_options("https://c.example", None, environ={**two, "ZHONGZHUAN_API_KEY": "sk-1,sk-2"})
     assert len(endpoints_from_options(None, "sk-mine", environ=two)) == 2
+
+
+def test_a_key_file_serves_all_addresses(tmp_path: Path) -> None:
+    """It holds one key, whatever the other variable says."""
+    path = tmp_path / "key"
+    path.write_text(KEY)
+    environ = {
+        "ZHONGZHUAN_BASE_URL": "https://a.example,https://b.example",
+        "ZHONGZHUAN_API_KEY_FILE": str(path),
+        "ZHONGZHUAN_API_KEY": "sk-1,sk-2,sk-3",
+    }
+    keys = [endpoint.api_key for endpoint in endpoints_from_options(None, None, environ=environ)]
+    assert [key() for key in keys if isinstance(key, KeyFile)] == [KEY, KEY]
+
+
+@pytest.mark.parametrize("keys", ["sk-1,", ",sk-1", " , sk-1 "])
+def test_a_key_goes_to_no_address_that_it_may_not_be_meant_for(keys: str) -> None:
+    """Where a list lacks a key, the one that is there is not given to all; alone with one address it is plain."""
+    two = {"ZHONGZHUAN_BASE_URL": "https://a.example,https://b.example", "ZHONGZHUAN_API_KEY": keys}
+    with pytest.raises(ConfigurationError, match="holds 1 key for 2 addresses"):
+        endpoints_from_options(None, None, environ=two)
+    (endpoint,) = endpoints_from_options("https://a.example", None, environ=two)
+    assert (endpoint.base_url, endpoint.api_key) == ("https://a.example/v1", "sk-1")
+
+
+@pytest.mark.parametrize("value", ["", " ", ",", " , ,"])
+def test_variables_that_hold_nothing_are_as_good_as_none(value: str) -> None:
+    """Blanks and commas are no key, and no address but the default one."""
+    with pytest.raises(ConfigurationError, match="no API key"):
+        endpoints_from_options(None, None, environ={"ZHONGZHUAN_API_KEY": value})
+    environ = {"ZHONGZHUAN_API_KEY": KEY, "ZHONGZHUAN_BASE_URL": value}
+    (endpoint,) = endpoints_from_options(None, None, environ=environ)
+    assert endpoint.base_url == normalise_base_url(DEFAULT_BASE_URL)
+
+
+def test_one_bad_address_or_key_of_several_is_told() -> None:
+    """Before anything is sent, and without the key."""
+    with pytest.raises(ConfigurationError):
+        endpoints_from_options("https://a.example,https://b.example", KEY, environ={})
+    environ = {"ZHONGZHUAN_BASE_URL": "https://a.example,https://b.example", "ZHONGZHUAN_API_KEY": "sk-1,s k-2"}
+    with pytest.raises(ConfigurationError, match="ZHONGZHUAN_API_KEY holds a blank") as caught:
+        endpoints_from_options(None, None, environ=environ)
+    assert "k-2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["backoff_base_s", "backoff_cap_s", "retry_after_cap_s"])
+@pytest.mark.parametrize("value", [None, 0, -1, math.nan, math.inf, True, "1"])
+def test_a_back_off_is_a_number_of_seconds(field: str, value: Any) -> None:
+    """None too is refused: there is no wait without an end."""
+    with pytest.raises(ConfigurationError, match=f"^{field} must be a number of seconds above 0, not"):
+        RetryPolicy(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["requests_per_minute", "audio_minutes_per_minute"])
+@pytest.mark.parametrize("value", [0, -1, math.nan, math.inf, True, "1"])
+def test_a_rate_is_a_number_above_0(field: str, value: Any) -> None:
+    """Or None; it is not a number of seconds."""
+    half: dict[str, Any] = {field: 0.5}
+    assert getattr(Limits(**half), field) == 0.5
+    with pytest.raises(ConfigurationError, match=f"^{field} must be a number above 0, or None, not"):
+        Limits(**{field: value})
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, True, "1"])
+def test_a_queue_is_as_long_as_a_whole_number(value: Any) -> None:
+    """0 means that nobody waits, None that anybody may."""
+    assert [Limits(max_waiting=count).max_waiting for count in (0, None)] == [0, None]
+    with pytest.raises(ConfigurationError, match="max_waiting"):
+        Limits(max_waiting=value)
+    with pytest.raises(ConfigurationError, match="max_wait_s"):
+        Limits(max_wait_s=0)
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, True, "1", None])
@@ -602,5 +673,6 @@ def test_an_attempt_may_take_as_long_as_its_upload_needs() -> None:
     assert Timeouts(answer_stall_s=None).attempt_limit_s(1) is None
     assert Timeouts(attempt_s=5).attempt_limit_s(1 << 30) == 5
     assert Timeouts(attempt_s=None).attempt_limit_s(1) is None
-    with pytest.raises(ConfigurationError, match="attempt_s"):
-        Timeouts(attempt_s=0)
+    for value in (0, "automatic", True, math.nan):
+        with pytest.raises(ConfigurationError, match='^attempt_s must be a number of seconds above 0, "auto" or None'):
+            Timeouts(attempt_s=value)  # type: ignore[arg-type]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from zhongzhuan_audio import RetryPolicy
 from zhongzhuan_audio.errors import (
+    AudioSourceError,
     BadRequestError,
+    ConfigurationError,
     InvalidResponseError,
     QuotaExceededError,
     RateLimitError,
@@ -69,13 +71,40 @@ def test_attempts_are_counted() -> None:
     assert course(FULL, RetryPolicy(max_attempts=1)) == Stop(None)
 
 
-@pytest.mark.parametrize(("attempts", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (7, 20.0), (900, 20.0)])
+@pytest.mark.parametrize(("attempts", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (7, 20.0), (900, 20.0), (10**6, 20.0)])
 def test_the_back_off_doubles_up_to_its_cap(attempts: int, bound: float) -> None:
     """With full jitter: anything from 0 to the bound."""
-    policy = RetryPolicy(max_attempts=1000)
+    policy = RetryPolicy(max_attempts=10**7)
     assert course(FULL, policy, attempts=attempts) == Again(bound)
     assert course(FULL, policy, attempts=attempts, jitter=0.0) == Again(0.0)
     assert course(FULL, policy, attempts=attempts, jitter=0.5) == Again(bound / 2)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TransportError("no TLS: the certificate has expired", unreachable=True),
+        TransportError("redirects to another address"),
+        TimedOutError("no connection", phase="connect", unreachable=True, retryable=True),
+    ],
+)
+def test_an_address_that_does_not_serve_is_no_reason_to_give_up(error: TransportError) -> None:
+    """Its certificate and its redirects are its own; the next address may well answer."""
+    assert course(error, another=True) == Elsewhere()
+    assert isinstance(course(error), Again if error.retryable else Stop)
+
+
+@pytest.mark.parametrize("error", [AudioSourceError("changed"), ConfigurationError("no key")])
+def test_a_fault_on_our_side_goes_nowhere(error: ZhongzhuanError) -> None:
+    """No relay can mend it."""
+    assert course(error, another=True) == Stop(None)
+
+
+@pytest.mark.parametrize("billed", ["no", "maybe"])
+def test_the_deadline_itself_needs_no_reason(billed: Any) -> None:
+    """The error says already why the call has ended."""
+    error = TimedOutError("the deadline has passed", phase="deadline", retryable=True, billed=billed)
+    assert course(error, RetryPolicy(deadline_s=1), elapsed_s=1.0, maybe_billed=2, another=True) == Stop(None)
 
 
 def test_a_relay_that_is_full_gets_a_longer_rest() -> None:
@@ -107,7 +136,15 @@ def test_the_relay_may_say_itself_whether_to_retry() -> None:
     told_no = UpstreamError("x", status=502, retryable=True, headers={"x-should-retry": "false"})
     told_yes = BadRequestError("x", status=409, headers={"x-should-retry": "true"})
     assert course(told_no) == Stop(None)
+    told_no.failover = True
+    assert course(told_no) == Stop(None)
+    assert course(told_no, another=True) == Elsewhere()
     assert isinstance(course(told_yes), Again)
+    assert isinstance(course(told_yes, another=True), Again)
+    # Not even the relay's own word spends more than the caller allows.
+    billed = UpstreamError("x", status=504, billed="maybe", headers={"x-should-retry": "true"})
+    assert isinstance(course(billed), Again)
+    assert isinstance(course(billed, maybe_billed=2), Stop)
 
 
 def test_a_stale_connection_is_replaced_at_once() -> None:
@@ -157,3 +194,22 @@ def test_the_quota_is_drained_by_retries_and_filled_by_successes() -> None:
     for _ in range(100):
         quota.give_back(10)
     assert [quota.take(FULL) for _ in range(5)] == [5, 5, 5, 5, None]
+
+
+@given(st.lists(st.sampled_from(["fails", "times out", "succeeds"]), max_size=400), st.integers(1, 60))
+def test_the_quota_bounds_the_retries(story: list[str], capacity: int) -> None:
+    """However failures and successes mix, a retry is paid for from the bucket or by a success before it."""
+    quota, spent, income = RetryQuota(capacity), 0, 0
+    for event in story:
+        if event == "succeeds":
+            quota.give_back(0)
+            income += 1
+            continue
+        cost = 10 if event == "times out" else 5
+        taken = quota.take(TimedOutError("slow") if event == "times out" else FULL)
+        assert taken in {None, cost}
+        if taken is None:
+            # Nothing is refused while there is enough.
+            assert capacity - spent < cost
+        spent += taken or 0
+    assert spent <= capacity + income

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zhongzhuan_audio import Endpoint
 from zhongzhuan_audio.errors import (
+    AudioSourceError,
     AuthenticationError,
     BadRequestError,
     ModelUnavailableError,
@@ -147,3 +150,138 @@ def test_calls_that_fail_side_by_side_are_one_failure(clock: Clock) -> None:
     assert [event.for_s for event in events] == [5]
     clock.now += 5
     assert failover.first("s") == 0
+
+
+def test_a_single_endpoint_that_comes_back_is_not_told_of(clock: Clock) -> None:
+    """What was never said to be open is not said to be closed."""
+    events: list[Any] = []
+    failover = Failover([Endpoint("https://relay.example", "sk")], clock=clock, tell=events.append)
+    failover.failed(0, DEAD, "s")
+    failover.begin(0)
+    failover.succeeded(0)
+    assert events == []
+
+
+def test_an_old_success_does_not_open_a_door_that_was_shut_since(clock: Clock) -> None:
+    """A call that began before the quota was used up says nothing of the calls after it."""
+    failover = three(clock, [])
+    failover.begin(0)
+    failover.begin(0)
+    failover.failed(0, QuotaExceededError("no", status=403), "s")
+    failover.succeeded(0)
+    assert failover.first("s") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BadRequestError("no", status=400), RateLimitError("busy", status=429), NotFoundError("no", status=404)],
+)
+def test_a_probe_that_is_refused_has_found_the_relay_alive(clock: Clock, error: Any) -> None:
+    """The circuit closes and the rest is short again, though this call failed."""
+    events: list[Any] = []
+    failover = three(clock, events)
+    failover.failed(0, DEAD, "s")
+    clock.now += 5
+    failover.begin(0)
+    failover.failed(0, error, "s")
+    assert [type(event).__name__ for event in events] == ["CircuitOpened", "CircuitClosed"]
+    assert failover.first("another") == 0
+    failover.begin(0)
+    assert failover.first("another") == 0
+    failover.failed(0, DEAD, "s")
+    assert events[-1].for_s == 5
+
+
+def test_a_probe_that_ends_on_our_side_says_nothing(clock: Clock) -> None:
+    """A recording that changed under way leaves the circuit as it was, for the next to probe."""
+    failover = three(clock, [])
+    failover.failed(0, DEAD, "s")
+    clock.now += 5
+    failover.begin(0)
+    failover.failed(0, AudioSourceError("changed"), "s")
+    assert failover.first("s") == 0
+    failover.begin(0)
+    assert failover.first("s") == 1
+
+
+def test_a_refusal_is_no_sign_of_a_long_illness(clock: Clock) -> None:
+    """After a minute without a quota, a lost connection rests as briefly as ever."""
+    events: list[Any] = []
+    failover = three(clock, events)
+    failover.failed(0, QuotaExceededError("no", status=403), "s")
+    clock.now += 60
+    failover.begin(0)
+    failover.failed(0, DEAD, "s")
+    assert [event.for_s for event in events] == [60, 5]
+
+
+def test_a_refusal_lengthens_a_short_rest_once(clock: Clock) -> None:
+    """A used-up quota is not forgotten because the relay stumbled a moment before; the reverse shortens nothing."""
+    events: list[Any] = []
+    failover = three(clock, events)
+    for error in (DEAD, QuotaExceededError("no", status=403), QuotaExceededError("no", status=403), DEAD):
+        failover.failed(0, error, "s")
+        clock.now += 1
+    assert [event.for_s for event in events] == [5, 60]
+    clock.now += 56.9
+    assert failover.first("s") == 1
+    clock.now += 0.1
+    assert failover.first("s") == 0
+
+
+def test_soonest_takes_a_missing_model_into_account(clock: Clock) -> None:
+    """A relay that was lost a moment ago is a better bet than one that has said that it lacks the model."""
+    failover = three(clock, [])
+    for index in (0, 1):
+        failover.failed(index, NotFoundError("no", status=404), "s")
+    failover.failed(2, DEAD, "s")
+    assert failover.first("s") == 2
+    assert failover.first("another") == 0
+
+
+def test_what_was_refused_long_ago_is_not_kept(clock: Clock) -> None:
+    """A client that meets ever new model names does not grow."""
+    failover = three(clock, [])
+    for number in range(1000):
+        failover.failed(number % 3, ModelUnavailableError("no", status=503), f"s{number}")
+        failover.failed(0, ModelUnavailableError("no", status=503), "always")
+        clock.now += 10
+    assert len(failover._without) <= 8
+    assert failover.first("always") == 1
+
+
+_OUTCOMES = [None, DEAD, SICK, QuotaExceededError("no", status=403), ModelUnavailableError("no", status=503)]
+
+
+@given(st.lists(st.tuples(st.sampled_from([*_OUTCOMES, "left"]), st.floats(0, 30)), max_size=60))
+def test_it_always_comes_back_to_the_first(story: list[Any]) -> None:
+    """After any story of calls one by one there is an endpoint, and two minutes later it is the first again."""
+    clock = Clock()
+    failover = three(clock, [])
+    for outcome, passed_s in story:
+        index = failover.first("s")
+        failover.begin(index)
+        if outcome is None:
+            failover.succeeded(index)
+        elif outcome == "left":
+            failover.left(index)
+        else:
+            failover.failed(index, outcome, "s")
+        clock.now += passed_s
+    clock.now += 120
+    assert failover.first("s") == 0
+    assert not any(circuit.probing for circuit in failover._circuits)
+
+
+@given(st.lists(st.sampled_from([True, False]), min_size=1, max_size=30))
+def test_one_probe_at_a_time(answers: list[bool]) -> None:
+    """While a probe is out every other call goes elsewhere, whatever became of the probes before."""
+    clock = Clock()
+    failover = three(clock, [])
+    failover.failed(0, DEAD, "s")
+    for comes_back in answers:
+        clock.now += 60
+        assert failover.first("s") == 0
+        failover.begin(0)
+        assert [failover.first("s") for _ in range(3)] == [1, 1, 1]
+        failover.left(0) if comes_back else failover.failed(0, SICK, "s")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import selectors
 from itertools import pairwise
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,3 +165,171 @@ async def test_recovery_wakes_those_who_wait() -> None:
         assert pacer.waiting == 1
         pacer.succeeded()
         await task
+
+
+class Skipping(selectors.DefaultSelector):
+    """Moves the loop's clock instead of waiting."""
+
+    now = 1000.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        """Return at once, later."""
+        if timeout is None:
+            raise AssertionError("all wait, and nobody will wake them")
+        self.now += timeout
+        return super().select(0)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """A loop in which time passes only while all wait, and then at once."""
+
+    def __init__(self) -> None:
+        self.skipping = Skipping()
+        super().__init__(self.skipping)
+
+    def time(self) -> float:
+        """Return the time."""
+        return self.skipping.now
+
+
+@attrs.frozen
+class Plan:
+    """What one call does."""
+
+    arrives_s: float
+    holds_s: float
+    minutes: float
+    cancelled_after_s: float | None
+
+
+_PLANS = st.lists(
+    st.builds(
+        Plan,
+        st.floats(0, 20),
+        st.floats(0, 5),
+        st.floats(0, 3),
+        st.none() | st.sampled_from([0.0, 0.5, 1.0]) | st.floats(0, 10),
+    ),
+    min_size=1,
+    max_size=25,
+)
+_LIMITS = st.builds(
+    Limits,
+    max_concurrency=st.integers(1, 4),
+    requests_per_minute=st.none() | st.sampled_from([30, 60.0, 120]) | st.floats(5, 600),
+    audio_minutes_per_minute=st.none() | st.floats(1, 100),
+    max_waiting=st.none() | st.integers(0, 5),
+    max_wait_s=st.none() | st.floats(0.1, 10),
+)
+
+
+@given(_LIMITS, _PLANS)
+def test_whatever_happens_the_limits_hold_and_nobody_is_forgotten(limits: Limits, plans: list[Plan]) -> None:
+    """Calls that come, hold, fail and are cancelled as they like."""
+    begun: list[tuple[int, float, float]] = []
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.run(_play(limits, sorted(plans, key=lambda plan: plan.arrives_s), begun))
+    assert [number for number, _, _ in begun] == sorted(number for number, _, _ in begun)
+    for rate, costs in (
+        (limits.requests_per_minute, [1.0] * len(begun)),
+        (limits.audio_minutes_per_minute, [minutes for _, _, minutes in begun]),
+    ):
+        for first in range(len(begun)) if rate else ():
+            for last in range(first, len(begun)):
+                window_s = begun[last][1] - begun[first][1]
+                assert sum(costs[first:last]) <= window_s * (rate or 0) / 60 + 1e-6
+
+
+async def _play(limits: Limits, plans: list[Plan], begun: list[tuple[int, float, float]]) -> None:
+    pacer, loop, running = Pacer(limits), asyncio.get_running_loop(), set()
+
+    async def call(number: int, plan: Plan) -> None:
+        async with pacer.turn(audio_minutes=plan.minutes):
+            running.add(number)
+            assert len(running) <= limits.max_concurrency
+            begun.append((number, loop.time(), plan.minutes))
+            try:
+                await asyncio.sleep(plan.holds_s)
+                if number % 7 == 6:
+                    raise ZeroDivisionError
+            finally:
+                running.discard(number)
+
+    tasks, start = [], loop.time()
+    for number, plan in enumerate(plans):
+        await asyncio.sleep(start + plan.arrives_s - loop.time())
+        tasks.append(asyncio.create_task(call(number, plan)))
+        if plan.cancelled_after_s is not None:
+            loop.call_later(plan.cancelled_after_s, tasks[-1].cancel)
+        await asyncio.sleep(0)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for number, (plan, result) in enumerate(zip(plans, results, strict=True)):
+        if isinstance(result, asyncio.CancelledError):
+            assert plan.cancelled_after_s is not None
+        elif isinstance(result, TimedOutError):
+            assert result.phase == "queue"
+            assert limits.max_waiting is not None or limits.max_wait_s is not None
+            assert number not in [one for one, _, _ in begun]
+        else:
+            assert (number % 7 == 6) == isinstance(result, ZeroDivisionError)
+    assert pacer._running == 0
+    assert pacer.waiting == 0
+    assert pacer._alarm is None
+
+
+async def test_a_turn_that_is_cancelled_as_it_comes_goes_to_the_next() -> None:
+    """Between the moment it is given and the moment it is taken there is a gap."""
+    pacer = Pacer(Limits(max_concurrency=1))
+    async with pacer.turn():
+        unlucky, next_one = asyncio.create_task(_take(pacer)), asyncio.create_task(_take(pacer))
+        await asyncio.sleep(0)
+        assert pacer.waiting == 2
+    assert pacer.waiting == 1
+    unlucky.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await unlucky
+    await next_one
+    assert pacer._running == 0
+
+
+async def test_a_call_that_leaves_the_front_hands_the_alarm_on() -> None:
+    """Who waits behind it is woken at the same time; when all have gone, nothing is left behind."""
+    pacer = Pacer(Limits(requests_per_minute=1200))
+    await _take(pacer)
+    first, second = asyncio.create_task(_take(pacer)), asyncio.create_task(_take(pacer))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    third = asyncio.create_task(_take(pacer))
+    await asyncio.sleep(0)
+    third.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await third
+    assert pacer._alarm is None
+
+
+async def test_nobody_waits_where_nobody_may() -> None:
+    """With `max_waiting=0` a call that cannot go at once fails at once."""
+    pacer = Pacer(Limits(max_concurrency=1, max_waiting=0))
+    async with pacer.turn():
+        with pytest.raises(TimedOutError, match="0 calls wait") as caught:
+            await _take(pacer)
+    assert caught.value.attempts == ()
+    await _take(pacer)
+
+
+async def test_ten_thousand_may_wait_and_leave() -> None:
+    """From the back to the front, without a search of the queue for each."""
+    pacer = Pacer(Limits(max_concurrency=1))
+    async with pacer.turn():
+        tasks = [asyncio.create_task(_take(pacer)) for _ in range(10_000)]
+        await asyncio.sleep(0)
+        assert pacer.waiting == 10_000
+        for task in reversed(tasks[1:]):
+            task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert pacer.waiting == 1
+    await tasks[0]
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert pacer._running == 0

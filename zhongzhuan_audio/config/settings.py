@@ -18,16 +18,28 @@ __all__ = ["BASE_URL_VARIABLE", "Endpoint", "Limits", "RetryPolicy", "Timeouts",
 BASE_URL_VARIABLE = "ZHONGZHUAN_BASE_URL"
 
 
-def _positive(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _seconds(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not _is_positive(value):
+        raise ConfigurationError(f"{attribute.name} must be a number of seconds above 0, not {value!r}")
+
+
+def _seconds_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not _is_positive(value):
         raise ConfigurationError(f"{attribute.name} must be a number of seconds above 0, or None, not {value!r}")
 
 
-def _positive_or_auto(_: object, attribute: attrs.Attribute[Any], value: float | str | None) -> None:
-    if value != "auto":
-        _positive(_, attribute, value)
+def _seconds_or_auto(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and value != "auto" and not _is_positive(value):
+        raise ConfigurationError(f'{attribute.name} must be a number of seconds above 0, "auto" or None, not {value!r}')
+
+
+def _rate_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not _is_positive(value):
+        raise ConfigurationError(f"{attribute.name} must be a number above 0, or None, not {value!r}")
 
 
 def _at_least_one(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
@@ -44,14 +56,14 @@ def _not_negative(_: object, attribute: attrs.Attribute[Any], value: int) -> Non
 class Timeouts:
     """How long each phase of a request may take, in seconds; None waits for ever."""
 
-    connect_s: float | None = attrs.field(default=15.0, validator=_positive)
+    connect_s: float | None = attrs.field(default=15.0, validator=_seconds_or_none)
     """Name look-up, TCP and TLS together."""
-    upload_stall_s: float | None = attrs.field(default=60.0, validator=_positive)
+    upload_stall_s: float | None = attrs.field(default=60.0, validator=_seconds_or_none)
     """The longest that the upload may stand still; a slow link that moves is never cut."""
-    answer_stall_s: float | None = attrs.field(default=600.0, validator=_positive)
+    answer_stall_s: float | None = attrs.field(default=600.0, validator=_seconds_or_none)
     """From the last byte sent to the first of the answer, and between its parts. A relay answers when the whole
     recording is recognised, so this is minutes."""
-    attempt_s: float | Literal["auto"] | None = attrs.field(default="auto", validator=_positive_or_auto)
+    attempt_s: float | Literal["auto"] | None = attrs.field(default="auto", validator=_seconds_or_auto)
     """One attempt as a whole. "auto" grows with the upload: ten minutes, and a second for each 32 KiB."""
 
     def attempt_limit_s(self, size_bytes: int) -> float | None:
@@ -67,13 +79,13 @@ class RetryPolicy:
 
     max_attempts: int = attrs.field(default=4, validator=_at_least_one)
     """Requests a call may make in all, over all endpoints; 1 never retries."""
-    deadline_s: float | None = attrs.field(default=None, validator=_positive)
+    deadline_s: float | None = attrs.field(default=None, validator=_seconds_or_none)
     """Seconds for a call as a whole: waiting for its turn, all attempts and the waits between them."""
-    backoff_base_s: float = attrs.field(default=0.5, validator=_positive)
+    backoff_base_s: float = attrs.field(default=0.5, validator=_seconds)
     """The most that the first wait takes; each further one may take twice as long."""
-    backoff_cap_s: float = attrs.field(default=20.0, validator=_positive)
+    backoff_cap_s: float = attrs.field(default=20.0, validator=_seconds)
     """No wait of our own choosing is longer."""
-    retry_after_cap_s: float = attrs.field(default=60.0, validator=_positive)
+    retry_after_cap_s: float = attrs.field(default=60.0, validator=_seconds)
     """A relay that asks for a longer wait is not waited for."""
     maybe_billed_retries: int = attrs.field(default=1, validator=_not_negative)
     """How often a call may try again what may have been billed; 0 leaves that to the caller."""
@@ -85,13 +97,13 @@ class Limits:
 
     max_concurrency: int = attrs.field(default=64, validator=_at_least_one)
     """Connections, and so requests, at one time. Fewer run for a while after the relay answers 429."""
-    requests_per_minute: float | None = attrs.field(default=None, validator=_positive)
+    requests_per_minute: float | None = attrs.field(default=None, validator=_rate_or_none)
     """Evenly spread; None sets no limit."""
-    audio_minutes_per_minute: float | None = attrs.field(default=None, validator=_positive)
+    audio_minutes_per_minute: float | None = attrs.field(default=None, validator=_rate_or_none)
     """Minutes of audio begun a minute, where their length is known; None sets no limit."""
     max_waiting: int | None = attrs.field(default=None, validator=attrs.validators.optional(_not_negative))
     """Calls that may wait for their turn; one more fails at once, unsent. None sets no limit."""
-    max_wait_s: float | None = attrs.field(default=None, validator=_positive)
+    max_wait_s: float | None = attrs.field(default=None, validator=_seconds_or_none)
     """Seconds that a call may wait for its turn; after that it fails, unsent. None waits for ever."""
 
 
@@ -153,12 +165,10 @@ def endpoints_from_options(
     """
     environ = os.environ if environ is None else environ
     urls = [base_url] if base_url is not None else _listed(environ.get(BASE_URL_VARIABLE)) or [DEFAULT_BASE_URL]
-    keys = [api_key] if api_key is not None else _keys_from(environ)
-    if len(keys) == 1:
-        keys *= len(urls)
+    keys = [api_key] * len(urls) if api_key is not None else _keys_from(environ, len(urls))
     if len(keys) != len(urls):
         raise ConfigurationError(
-            f"{API_KEY_VARIABLE} holds {len(keys)} keys for {len(urls)} addresses",
+            f"{API_KEY_VARIABLE} holds {_counted(len(keys), 'key')} for {_counted(len(urls), 'address', 'es')}",
             hint="give one key for all of them, or one for each, in the same order",
         )
     return tuple(Endpoint(url, key, allow_http=allow_http) for url, key in zip(urls, keys, strict=True))
@@ -168,14 +178,19 @@ def _listed(value: str | None) -> list[str]:
     return [item.strip() for item in (value or "").split(",") if item.strip()]
 
 
-def _keys_from(environ: Mapping[str, str]) -> list[ApiKey]:
+def _counted(count: int, thing: str, plural: str = "s") -> str:
+    return f"{count} {thing}{'' if count == 1 else plural}"
+
+
+def _keys_from(environ: Mapping[str, str], count: int) -> list[ApiKey]:
     if path := environ.get(API_KEY_FILE_VARIABLE):
-        return [KeyFile(path)]
+        return [KeyFile(path)] * count
     value = environ.get(API_KEY_VARIABLE)
-    if not value:
+    if not value or not value.replace(",", "").strip():
         raise ConfigurationError(
             "no API key",
             hint=f"set {API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE}), or pass api_key=; Client.local() needs none",
         )
-    pieces = _listed(value) if "," in value else [value]
+    # "sk-1," is a list in which the other key is missing: the one that is there may not be meant for all addresses.
+    pieces = _listed(value) if "," in value else [value] * count
     return [check_api_key(piece, origin=API_KEY_VARIABLE) for piece in pieces]

@@ -7,10 +7,20 @@ from collections.abc import Callable
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy
-from zhongzhuan_audio.errors import APIError, InvalidResponseError, RateLimitError, TimedOutError, ZhongzhuanError
+from zhongzhuan_audio.errors import (
+    APIError,
+    InvalidResponseError,
+    RateLimitError,
+    TimedOutError,
+    TransportError,
+    ZhongzhuanError,
+)
 from zhongzhuan_audio.protocol.headers import should_retry
 
 __all__ = ["Again", "Course", "Elsewhere", "RetryQuota", "Situation", "Stop", "decide"]
+
+_MOST_DOUBLINGS = 1000
+"""Far above any cap, and below what a float holds."""
 
 
 @attrs.frozen
@@ -101,7 +111,7 @@ def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], fl
     error = situation.error
     retryable, failover = _chances(error)
     elsewhere = failover and situation.another
-    if not (retryable or elsewhere):
+    if not (retryable or elsewhere) or _is_the_deadline(error):
         return Stop()
     if error.billed == "maybe" and situation.maybe_billed > policy.maybe_billed_retries:
         return Stop("it may have been billed; RetryPolicy.maybe_billed_retries says how often that is risked")
@@ -123,8 +133,13 @@ def _chances(error: ZhongzhuanError) -> tuple[bool, bool]:
     if isinstance(error, (APIError, InvalidResponseError)):
         told = should_retry(error.headers)
         return error.retryable if told is None else told, error.failover
-    # No answer came: the next address may have one, unless it is our side that is at fault.
-    return error.retryable, error.retryable
+    # No answer came: the next address may have one, also where this one's certificate or redirect is at fault.
+    return error.retryable, isinstance(error, TransportError)
+
+
+def _is_the_deadline(error: ZhongzhuanError) -> bool:
+    """Tell whether the time of the whole call ran out, of which the error itself says enough."""
+    return isinstance(error, TimedOutError) and error.phase == "deadline"
 
 
 def _after_a_wait(
@@ -138,7 +153,7 @@ def _after_a_wait(
     else:
         # A relay that is full gets a longer rest than one that stumbled.
         base = policy.backoff_base_s * (2 if isinstance(situation.error, RateLimitError) else 1)
-        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** (situation.attempts - 1))
+        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** min(situation.attempts - 1, _MOST_DOUBLINGS))
     if left is not None and wait_s >= left:
         asks = "the relay asks to wait" if asked is not None else "the next attempt would wait"
         return Stop(f"{asks} {wait_s:g} s, and {max(left, 0):.3g} s are left of the deadline")

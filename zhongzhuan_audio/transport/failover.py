@@ -40,8 +40,15 @@ class _Circuit:
 
     failures: int = 0
     rest_s: float = attrs.field(factory=lambda: _REST_S)
+    """How long the next rest of a relay that is down will be."""
     open_until: float | None = None
+    open_for_s: float = 0.0
+    """How long the present rest is."""
     probing: bool = False
+
+    def is_resting(self, now: float) -> bool:
+        """Tell whether it is too early for a probe."""
+        return self.open_until is not None and self.open_until > now
 
 
 class Failover:
@@ -57,13 +64,14 @@ class Failover:
         self._clock = clock
         self._tell = tell
         self._circuits = [_Circuit() for _ in self.endpoints]
+        # When a narrow refusal is forgotten; the next to be so comes first.
         self._without: dict[tuple[int, str], float] = {}
 
     def first(self, scope: str) -> int:
         """Return the endpoint to begin with: the first that is up, or else the one that may be up soonest."""
         chosen = self.another(scope, tried=())
         if chosen is None:
-            chosen = min(range(len(self.endpoints)), key=lambda index: self._circuits[index].open_until or 0.0)
+            chosen = min(range(len(self.endpoints)), key=lambda index: self._up_at(index, scope))
         return chosen
 
     def another(self, scope: str, *, tried: Collection[int]) -> int | None:
@@ -76,6 +84,11 @@ class Failover:
                 return index
         return None
 
+    def _up_at(self, index: int, scope: str) -> float:
+        never = float("-inf")
+        until = self._circuits[index].open_until
+        return max(never if until is None else until, self._without.get((index, scope), never))
+
     def begin(self, index: int) -> None:
         """Take note that an endpoint is tried now; of one that was passed over, this is the only probe."""
         circuit = self._circuits[index]
@@ -87,36 +100,48 @@ class Failover:
 
     def succeeded(self, index: int) -> None:
         """Take note of an answer: the endpoint is up."""
-        was_open = self._circuits[index].open_until is not None
+        circuit = self._circuits[index]
+        if circuit.is_resting(self._clock()) and not circuit.probing:
+            # It began before the circuit opened; whoever began after that has found the endpoint down.
+            return
         self._circuits[index] = _Circuit()
-        if was_open:
+        if circuit.open_until is not None and len(self.endpoints) > 1:
             self._tell(CircuitClosed(endpoint=self.endpoints[index].base_url))
 
     def failed(self, index: int, error: ZhongzhuanError, scope: str) -> None:
         """Take note of a failure."""
-        circuit, now = self._circuits[index], self._clock()
-        circuit.probing = False
+        circuit = self._circuits[index]
         if isinstance(error, _NARROW_REFUSALS):
             # It does answer; other models and other calls may well be served.
-            self._without[index, scope] = now + _REFUSAL_REST_S
+            self._do_without(index, scope)
+            self.succeeded(index)
         elif isinstance(error, _REFUSALS):
             self._open(index, _REFUSAL_REST_S, error)
-        elif _is_unreachable(error):
-            self._open(index, circuit.rest_s, error)
         elif isinstance(error, (TransportError, UpstreamError, InvalidResponseError)):
             circuit.failures += 1
-            if circuit.failures >= _TRIP_AFTER or circuit.open_until is not None:
+            if circuit.failures >= _TRIP_AFTER or circuit.open_until is not None or _is_unreachable(error):
                 self._open(index, circuit.rest_s, error)
         elif isinstance(error, APIError):
-            circuit.failures = 0
+            # A plain refusal shows that it lives.
+            self.succeeded(index)
+        circuit.probing = False
+
+    def _do_without(self, index: int, scope: str) -> None:
+        now = self._clock()
+        while self._without and next(iter(self._without.values())) <= now:
+            del self._without[next(iter(self._without))]
+        self._without.pop((index, scope), None)
+        self._without[index, scope] = now + _REFUSAL_REST_S
 
     def _open(self, index: int, rest_s: float, error: ZhongzhuanError) -> None:
         circuit, now = self._circuits[index], self._clock()
-        if circuit.open_until is not None and circuit.open_until > now:
+        refused = isinstance(error, _REFUSALS)
+        if circuit.is_resting(now) and not (refused and rest_s > circuit.open_for_s):
             # Calls that ran side by side fail side by side: that is one failure, and one rest.
             return
-        circuit.open_until = now + rest_s
-        circuit.rest_s = min(_LONGEST_REST_S, circuit.rest_s * 2)
+        circuit.open_until, circuit.open_for_s = now + rest_s, rest_s
+        if not refused:
+            circuit.rest_s = min(_LONGEST_REST_S, rest_s * 2)
         if len(self.endpoints) > 1:
             self._tell(CircuitOpened(endpoint=self.endpoints[index].base_url, for_s=rest_s, error=type(error).__name__))
 

@@ -6,7 +6,7 @@ First come, first served; a turn is held for one request, never while a call wai
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -48,7 +48,8 @@ class Pacer:
         self._allowed = float(limits.max_concurrency)
         self._halved_at = float("-inf")
         self._running = 0
-        self._queue: deque[tuple[asyncio.Future[None], float]] = deque()
+        # The minutes of audio of each who waits. Ordered, and anyone may leave it at once: a deque would be searched.
+        self._queue: OrderedDict[asyncio.Future[None], float] = OrderedDict()
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
@@ -98,23 +99,22 @@ class Pacer:
         limit = self._limits.max_waiting
         if limit is not None and len(self._queue) >= limit:
             raise _not_sent(f"{limit} calls wait for their turn already")
-        place = (asyncio.get_running_loop().create_future(), audio_minutes)
-        self._queue.append(place)
+        place = asyncio.get_running_loop().create_future()
+        self._queue[place] = audio_minutes
         self._hand_out()
         try:
             async with asyncio.timeout(self._limits.max_wait_s):
-                await place[0]
+                await place
         except BaseException as error:
             self._leave(place)
             if isinstance(error, TimeoutError):
                 raise _not_sent(f"no turn came within {self._limits.max_wait_s:g} s") from None
             raise
 
-    def _leave(self, place: tuple[asyncio.Future[None], float]) -> None:
+    def _leave(self, place: asyncio.Future[None]) -> None:
         """Give a place up that may have had its turn at this very moment."""
-        if place in self._queue:
-            self._queue.remove(place)
-        elif place[0].done() and not place[0].cancelled():
+        self._queue.pop(place, None)
+        if place.done() and not place.cancelled():
             self._running -= 1
         self._hand_out()
 
@@ -145,10 +145,10 @@ class Pacer:
             if pause_s > 0:
                 self._alarm = asyncio.get_running_loop().call_later(pause_s, self._hand_out)
                 return
-            future, audio_minutes = self._queue.popleft()
-            if not future.done():
+            place, audio_minutes = self._queue.popitem(last=False)
+            if not place.done():
                 self._begin(audio_minutes)
-                future.set_result(None)
+                place.set_result(None)
 
 
 def _not_sent(message: str) -> TimedOutError:
