@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,14 @@ import pytest
 
 from zhongzhuan_audio import AsyncClient, Endpoint, Limits, RetryPolicy, Timeouts
 from zhongzhuan_audio.errors import QuotaExceededError, RateLimitError, TimedOutError, TransportError, UpstreamError
-from zhongzhuan_audio.events import Waiting
+from zhongzhuan_audio.events import AttemptStarted, Waiting
+from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.classify import classify
+from zhongzhuan_audio.protocol.request import transcription_fields
 from zhongzhuan_audio.relay import LocalRelay, ScriptedAnswer, ScriptedEngine
+from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
+from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.upload.source import open_source
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 QUICK = RetryPolicy(backoff_base_s=0.001)
@@ -227,3 +234,164 @@ async def test_nobody_at_home_is_tried_a_few_times(unused_tcp_port: int) -> None
             await client.transcribe(MP3)
     assert len(caught.value.attempts) == 4
     assert caught.value.unreachable
+
+
+@pytest.mark.parametrize(
+    ("policy", "timeouts", "phase"),
+    [
+        (RetryPolicy(deadline_s=0.15), None, "deadline"),
+        (RetryPolicy(max_attempts=1), Timeouts(attempt_s=0.15), "upload"),
+    ],
+)
+async def test_time_runs_out_before_the_body_is_whole(
+    raw_server: Any, policy: RetryPolicy, timeouts: Timeouts | None, phase: str
+) -> None:
+    """A relay that takes no more cannot have done the work: nothing was billed. Limits may be a call's own."""
+
+    async def takes_nothing(peer: Any) -> None:
+        await peer.head()
+        await asyncio.sleep(30)
+
+    raw_server.script(takes_nothing)
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        with pytest.raises(TimedOutError) as caught:
+            await client.transcribe(MP3 + bytes(32 << 20), retry=policy, timeouts=timeouts)
+    assert (caught.value.phase, caught.value.billed) == (phase, "no")
+    assert [made.billed for made in caught.value.attempts] == ["no"]
+
+
+async def test_a_key_goes_only_to_its_own_relay() -> None:
+    """Over refusals, retries and failovers each relay sees one key and no other, at no place of the request."""
+    relays = [LocalRelay(ScriptedEngine(BROKEN), api_key=f"sk-key-{number}") for number in range(3)]
+    async with relays[0], relays[1], relays[2]:
+        endpoints = [Endpoint(relay.base_url, relay.api_key or "") for relay in relays]
+        async with AsyncClient(endpoints=endpoints, retry=RetryPolicy(backoff_base_s=0.001, max_attempts=7)) as client:
+            for _ in range(3):
+                with pytest.raises(UpstreamError) as caught:
+                    await client.transcribe(MP3)
+                assert "sk-key" not in str(caught.value) + repr(caught.value.attempts)
+    for own, relay in enumerate(relays):
+        seen = [repr(request) + repr(dict(request.headers)) for request in relay.requests]
+        assert seen
+        for number in range(3):
+            assert all((f"sk-key-{number}" in text) <= (number == own) for text in seen)
+
+
+async def test_a_missing_model_leaves_the_relay_to_the_others() -> None:
+    """The refusal is remembered for that model; calls for another go to the first relay as before."""
+    models = ("whisper-1", "gpt-4o-transcribe")
+    async with (
+        LocalRelay(ScriptedEngine("first"), api_key="sk-1") as first,
+        LocalRelay(ScriptedEngine("second", models=models), api_key="sk-2") as second,
+    ):
+        endpoints = [Endpoint(first.base_url, "sk-1"), Endpoint(second.base_url, "sk-2")]
+        async with AsyncClient(endpoints=endpoints) as client:
+            for _ in range(3):
+                assert (await client.transcribe(MP3, model="gpt-4o-transcribe")).text == "second"
+            assert (await client.transcribe(MP3, model="whisper-1")).text == "first"
+    assert (first.request_count, second.request_count) == (2, 3)
+
+
+@pytest.mark.parametrize("status", [504, 524])
+async def test_a_gateway_that_gave_up_is_not_asked_again_anywhere(status: int) -> None:
+    """The same work would time out again, and would be paid twice."""
+    page = ScriptedAnswer(status, b"<html><title>Gateway time-out</title></html>", {"Content-Type": "text/html"})
+    async with (
+        LocalRelay(ScriptedEngine(page), api_key="sk-1") as first,
+        LocalRelay(ScriptedEngine("second"), api_key="sk-2") as second,
+    ):
+        endpoints = [Endpoint(first.base_url, "sk-1"), Endpoint(second.base_url, "sk-2")]
+        async with AsyncClient(endpoints=endpoints, retry=QUICK) as client:
+            with pytest.raises(UpstreamError) as caught:
+                await client.transcribe(MP3)
+    assert caught.value.billed == "maybe"
+    assert (first.request_count, second.request_count) == (1, 0)
+
+
+async def test_a_relay_with_another_certificate_or_address_is_passed_over(raw_server: Any) -> None:
+    """A redirect to elsewhere is not followed, and the next relay serves the call."""
+
+    async def has_moved(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b"", status="308 Moved", headers="Location: https://other.example/v1\r\n")
+
+    raw_server.script(has_moved)
+    async with LocalRelay(ScriptedEngine("second"), api_key="sk-2") as second:
+        endpoints = [Endpoint(raw_server.url, "sk-1"), Endpoint(second.base_url, "sk-2")]
+        async with AsyncClient(endpoints=endpoints) as client:
+            assert (await client.transcribe(MP3)).text == "second"
+    assert raw_server.connections == 1
+
+
+async def test_a_connection_that_dies_stale_again_and_again_is_not_endless(raw_server: Any) -> None:
+    """Only the first death is put down to the keep-alive; after the second the call waits or ends as any other."""
+
+    async def serves_once(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b'{"text": "hello"}')
+        await peer.request()
+        peer.reset()
+
+    async def dies(peer: Any) -> None:
+        await peer.request()
+        peer.reset()
+
+    raw_server.script(serves_once, dies)
+    async with AsyncClient(raw_server.url, "sk-test", retry=QUICK) as client:
+        await client.transcribe(MP3)
+        with pytest.raises(TransportError, match="maybe_billed_retries") as caught:
+            await client.transcribe(MP3)
+    assert [made.billed for made in caught.value.attempts] == ["maybe", "maybe"]
+    assert raw_server.connections == 2
+
+
+async def test_waits_are_slept_as_decided(local_relay: LocalRelay, scripted_engine: ScriptedEngine) -> None:
+    """A pipeline sleeps what the relay asked for, or what jitter and policy give, and nothing else."""
+    scripted_engine.script(RateLimitError("busy", status=429, retry_after=7), BROKEN, BROKEN, "hello")
+    slept: list[float] = []
+
+    async def sleep(wait_s: float) -> None:
+        slept.append(wait_s)
+
+    sessions = SessionKeeper(Network(), Limits())
+    endpoint = Endpoint(local_relay.base_url, local_relay.api_key or "")
+    pipeline = Pipeline(sessions, (endpoint,), headers={}, sleep=sleep, jitter=lambda: 0.5)
+    source = await open_source(MP3)
+    upload = Upload(path="/audio/transcriptions", source=source, fields=transcription_fields(model="whisper-1"))
+    answer, attempts = await pipeline.send(
+        upload, scope="s", decode=decoded, timeouts=Timeouts(), policy=RetryPolicy(backoff_base_s=1)
+    )
+    source.close()
+    await sessions.close()
+    assert b'"hello"' in answer
+    assert slept == [7, 1.0, 2.0]
+    assert [made.wait_s for made in attempts] == [7, 1.0, 2.0, 0]
+
+
+def decoded(answer: Answer) -> bytes:
+    """Return the body of a good answer."""
+    if answer.status != 200:
+        raise classify(answer, now=lambda: datetime.now(UTC))
+    return answer.body
+
+
+async def test_all_that_happens_is_told_in_order(local_relay: LocalRelay) -> None:
+    """A refusal by the first relay and the second's answer, event by event."""
+    events: list[Any] = []
+    async with LocalRelay(ScriptedEngine("hello"), api_key="sk-2") as second:
+        endpoints = [Endpoint(local_relay.base_url, "sk-wrong"), Endpoint(second.base_url, "sk-2")]
+        async with AsyncClient(endpoints=endpoints, on_event=events.append) as client:
+            await client.transcribe(MP3)
+    first_url, second_url = (endpoint.base_url for endpoint in endpoints)
+    told = [(type(event).__name__, getattr(event, "endpoint", None)) for event in events]
+    assert told == [
+        ("AttemptStarted", first_url),
+        ("ConnectionOpened", first_url),
+        ("AttemptEnded", None),
+        ("CircuitOpened", first_url),
+        ("AttemptStarted", second_url),
+        ("ConnectionOpened", second_url),
+        ("AttemptEnded", None),
+    ]
+    assert [event.number for event in events if isinstance(event, AttemptStarted)] == [1, 2]
+    assert "sk-" not in repr(events)
