@@ -119,6 +119,31 @@ def test_wrong_settings_are_one_line(capsys, folder, argv, complaint):
 
 
 @pytest.mark.parametrize(
+    ("spec", "complaint"),
+    [
+        ("explode:0.1", "faults: 'explode' is no fault"),
+        ("html:evry=7", "faults: 'evry=7' says nothing to html"),
+        ("429;seed=x", "faults: 'seed=x' needs a whole number"),
+    ],
+)
+def test_wrong_faults_are_one_line(capsys, spec, complaint):
+    """Faults that cannot be are told in one plain line, before anything is loaded."""
+    assert run(["serve", "--faults", spec]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"zhongzhuan-audio: {complaint} — ") or err == f"zhongzhuan-audio: {complaint}\n"
+    assert err.count("\n") == 1
+
+
+def test_faults_are_in_the_help(capsys):
+    """``--help`` says how faults are said."""
+    assert run(["serve", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "--faults" in text
+    assert "WHAT[=VALUE][:WHEN]" in text
+
+
+@pytest.mark.parametrize(
     ("argv", "advice"), [([], "; give a key of your own with --api-key"), (["--api-key", "sk-1"], "")]
 )
 @pytest.mark.real_model
@@ -128,6 +153,21 @@ def test_other_machines_are_warned_of(capsys, argv, advice):
     warning, complaint = capsys.readouterr().err.splitlines()
     assert warning == f"zhongzhuan-audio: 192.0.2.1 lets other machines in, over plain http{advice}"
     assert "cannot listen on 192.0.2.1" in complaint
+
+
+@pytest.mark.real_model
+def test_a_process_that_serves_badly(start, command, jfk):
+    """What ``--faults`` asks for goes wrong: here the first answer is a web page, and the next one is refused."""
+    server = start("serve", "--faults", "html:requests=1,401")
+    lines = [server.stdout.readline().decode() for _ in range(5)]
+    env = {"ZHONGZHUAN_BASE_URL": address("".join(lines)), "ZHONGZHUAN_API_KEY": "sk-local"}
+    for complaint in ("web page", "无效的令牌"):
+        done = command("transcribe", jfk, env=env)
+        assert done.returncode == 1
+        assert complaint in done.stderr.decode()
+    server.send_signal(signal.SIGTERM)
+    out, err = server.communicate(timeout=30)
+    assert (server.returncode, out, err) == (0, b"", b"")
 
 
 @pytest.mark.real_model

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["serve", "serve_until_stopped"]
 
 _MAX_PORT = 65535
+_FAULTS_HELP = (
+    "Do some things wrong, for tests: WHAT[=VALUE][:WHEN]..., with commas between them, and WHEN a share (0.1, 10%),"
+    " every=, times=, requests=, path=, filename= or field.NAME=. Such as"
+    " 'reset-after-upload:0.1,429:5%,stall-in-body=5:every=7;seed=42'. docs/local.md lists them all."
+)
 
 
 def serve(
@@ -35,6 +40,7 @@ def serve(
     model_dir: Annotated[
         Path | None, Parameter(metavar="DIR", help="Another Whisper model, in CTranslate2's form.")
     ] = None,
+    faults: Annotated[str | None, Parameter(metavar="SPEC", help=_FAULTS_HELP)] = None,
 ) -> int:
     """Run a relay on this machine, until Ctrl-C.
 
@@ -42,11 +48,14 @@ def serve(
     OpenAI's transcription endpoint can use it; no network is needed.
     """
     # The relay is an extra; --help does without it.
-    from zhongzhuan_audio.relay import LocalRelay, WhisperEngine
+    from zhongzhuan_audio.relay import FaultPlan, LocalRelay, WhisperEngine, parse_faults
     from zhongzhuan_audio.relay.app import DEFAULT_API_KEY
 
+    plan = FaultPlan() if faults is None else parse_faults(faults)
     engine = WhisperEngine(model_dir)
-    relay = LocalRelay(engine, host=host, port=port, api_key=DEFAULT_API_KEY if api_key is None else api_key)
+    relay = LocalRelay(
+        engine, host=host, port=port, api_key=DEFAULT_API_KEY if api_key is None else api_key, faults=plan
+    )
 
     if not is_loopback(host):
         complain(

@@ -6,16 +6,24 @@ relay.
 
 from zhongzhuan_audio.relay.app import LocalRelay
 from zhongzhuan_audio.relay.engines import Engine, Recognition, ScriptedAnswer, ScriptedEngine, TranscribeOptions
+from zhongzhuan_audio.relay.faultplan import FaultPlan
+from zhongzhuan_audio.relay.faults import Fault, FaultKind, Match
+from zhongzhuan_audio.relay.faultspec import parse_faults
 from zhongzhuan_audio.relay.received import ReceivedRequest
 from zhongzhuan_audio.relay.whisper import WhisperEngine
 
 __all__ = [
     "Engine",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
     "LocalRelay",
+    "Match",
     "ReceivedRequest",
     "Recognition",
     "ScriptedAnswer",
     "ScriptedEngine",
     "TranscribeOptions",
     "WhisperEngine",
+    "parse_faults",
 ]

@@ -14,7 +14,7 @@ from zhongzhuan_audio.relay.engines import Recognition, ScriptedAnswer, Transcri
 from zhongzhuan_audio.relay.languages import language_name
 from zhongzhuan_audio.subtitles import Cue, render_srt, render_vtt
 
-__all__ = ["Body", "error_body", "json_body", "model_list", "recognition_body", "scripted_type"]
+__all__ = ["Body", "error_body", "is_charged", "json_body", "model_list", "recognition_body", "scripted_type"]
 
 _CREATED = 1677532384
 """When the upstream listed whisper-1. Source: its model list."""
@@ -106,10 +106,29 @@ def model_list(models: tuple[str, ...]) -> Body:
     return json_body({"object": "list", "data": rows})
 
 
+def is_charged(answer: ScriptedAnswer) -> bool:
+    """Return whether a relay that gives this answer has charged for it.
+
+    What is at a status of success does, also where it is empty or broken; but for a web page, which a gateway made, and
+    a refusal in JSON.
+    """
+    body = _text(answer)
+    if not 200 <= answer.status <= 299 or body.lstrip().startswith("<"):  # noqa: PLR2004 - HTTP
+        return False
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return True
+    return not (isinstance(told, dict) and (told.get("error") or told.get("success") is False))
+
+
 def scripted_type(answer: ScriptedAnswer) -> str:
     """Return the content type that a scripted body most likely has."""
-    body = answer.body if isinstance(answer.body, str) else answer.body.decode("utf-8", "replace")
-    first = body.lstrip()[:1]
+    first = _text(answer).lstrip()[:1]
     if first in {"{", "["}:
         return _JSON_TYPE
     return "text/html; charset=utf-8" if first == "<" else _PLAIN_TYPE
+
+
+def _text(answer: ScriptedAnswer) -> str:
+    return answer.body if isinstance(answer.body, str) else answer.body.decode("utf-8", "replace")

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import tempfile
 from collections import deque
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,8 @@ from typing import Self, final
 from zhongzhuan_audio.config import check_api_key
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.relay.engines import Engine
+from zhongzhuan_audio.relay.faultplan import FaultPlan
+from zhongzhuan_audio.relay.faults import Fault
 from zhongzhuan_audio.relay.received import ReceivedRequest
 from zhongzhuan_audio.relay.tasks import in_thread
 from zhongzhuan_audio.relay.whisper import WhisperEngine
@@ -53,6 +56,7 @@ class LocalRelay:
         api_key: str | None = DEFAULT_API_KEY,
         max_upload_bytes: int = DEFAULT_MAX_UPLOAD_BYTES,
         model_dir: str | os.PathLike[str] | None = None,
+        faults: Iterable[Fault] | FaultPlan = (),
     ) -> None:
         """Make a relay; it listens from `start` (or ``async with``) on.
 
@@ -63,6 +67,7 @@ class LocalRelay:
             api_key: What requests must bring as their Bearer token. None lets everyone in.
             max_upload_bytes: A larger recording is answered with 413.
             model_dir: For Whisper: a CTranslate2 directory in place of the installed model; see `WhisperEngine`.
+            faults: What goes wrong, and when; see `Fault`. `relay.faults.script` changes it at any time.
 
         Raises:
             MissingExtraError: `engine` is None and the extra ``local`` is not installed.
@@ -78,6 +83,10 @@ class LocalRelay:
         """The latest 512 requests, in the order they came; emptied at each start."""
         self.request_count: int = 0
         """All requests since the start."""
+        self.billable: int = 0
+        """Those since the start that a real relay would have charged for; see `ReceivedRequest.billable`."""
+        self.faults: FaultPlan = faults if isinstance(faults, FaultPlan) else FaultPlan(faults)
+        """What goes wrong; it begins anew at each start."""
         self._host = host
         self._port = port
         self._limit = max_upload_bytes
@@ -109,6 +118,8 @@ class LocalRelay:
             raise ConfigurationError("the relay is started already")
         self.requests.clear()
         self.request_count = 0
+        self.billable = 0
+        self.faults.restart()
         async with AsyncExitStack() as stack:
             self._base_url = await self._listen(stack)
             self._open = stack.pop_all()
@@ -146,7 +157,9 @@ class LocalRelay:
             api_key=self.api_key,
             max_upload_bytes=self._limit,
             folder=Path(folder.name),
+            faults=self.faults,
             remember=self._remember,
+            charge=self._charge,
         )
         runner = web.AppRunner(
             routes.application(),
@@ -173,6 +186,10 @@ class LocalRelay:
     def _remember(self, received: ReceivedRequest) -> None:
         self.requests.append(received)
         self.request_count += 1
+
+    def _charge(self, received: ReceivedRequest) -> None:
+        received.billable = True
+        self.billable += 1
 
 
 def _address(host: str, port: int) -> str:

@@ -37,6 +37,11 @@ class ReceivedRequest:
     """What was answered; None while it is not yet, or where the client went away before."""
     gone: bool = False
     """Whether the client went away before it had its answer."""
+    billable: bool = False
+    """Whether a real relay would charge for it: the upload came whole and a transcript was made or answered, even if
+    the answer was then lost."""
+    fault: str | None = None
+    """The kind of the fault that struck it."""
 
 
 def shorten(fields: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

@@ -16,8 +16,17 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from zhongzhuan_audio.errors import APIError
-from zhongzhuan_audio.relay.answers import Body, error_body, model_list, recognition_body, scripted_type
+from zhongzhuan_audio.relay.answers import (
+    Body,
+    error_body,
+    is_charged,
+    model_list,
+    recognition_body,
+    scripted_type,
+)
 from zhongzhuan_audio.relay.engines import Engine, ScriptedAnswer
+from zhongzhuan_audio.relay.faultplan import FaultPlan
+from zhongzhuan_audio.relay.faultplay import FaultyAnswers, Strike
 from zhongzhuan_audio.relay.form import FORM_SLACK_BYTES, FormReader, check_options
 from zhongzhuan_audio.relay.received import ReceivedRequest, shorten
 from zhongzhuan_audio.relay.refusals import bad_key, bad_request, broken, missing_key, too_large, unknown_url
@@ -29,6 +38,7 @@ REQUEST_ID_HEADER = "X-Oneapi-Request-Id"
 
 _logger = logging.getLogger("zhongzhuan_audio.relay")
 _RECEIVED = web.RequestKey("received", ReceivedRequest)
+_STRIKE = web.RequestKey("strike", Strike)
 _ID_CHARS = string.ascii_letters + string.digits
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,7 +46,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @final
 class Routes:
-    """The handlers, with what they need: ears, a key, a limit, a folder, and whom to tell of each request."""
+    """The handlers, with what they need: ears, a key, a limit, a folder, faults, and whom to tell of each request."""
 
     def __init__(
         self,
@@ -45,13 +55,17 @@ class Routes:
         api_key: str | None,
         max_upload_bytes: int,
         folder: Path,
+        faults: FaultPlan,
         remember: Callable[[ReceivedRequest], None],
+        charge: Callable[[ReceivedRequest], None],
     ) -> None:
         self._engine = engine
         self._key = None if api_key is None else api_key.encode()
         self._limit = max_upload_bytes
         self._folder = folder
+        self._faults = FaultyAnswers(faults, charge)
         self._remember = remember
+        self._charge = charge
         self._under_way: set[asyncio.Task[object]] = set()
 
     def application(self) -> web.Application:
@@ -78,7 +92,12 @@ class Routes:
         assert task is not None
         self._under_way.add(task)
         try:
-            response = await self._attempt(request, handler)
+            strike = self._faults.strike(request, received)
+            if strike is None:
+                response = await self._attempt(request, handler)
+            else:
+                request[_STRIKE] = strike
+                response = await strike.play(await self._attempt(request, handler))
         except ConnectionError:
             received.gone = request.transport is None
             request.protocol.force_close()
@@ -91,12 +110,18 @@ class Routes:
         finally:
             self._under_way.discard(task)
         received.status = response.status
-        response.headers.setdefault(REQUEST_ID_HEADER, received.request_id)
         return response
 
     async def _attempt(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        response = await self._respond(request, handler)
+        response.headers.setdefault(REQUEST_ID_HEADER, request[_RECEIVED].request_id)
+        return response
+
+    async def _respond(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         try:
             try:
+                if _STRIKE in request:
+                    await request[_STRIKE].before_upload()
                 return await handler(request)
             except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
                 raise unknown_url(request.method, request.path) from None
@@ -135,10 +160,14 @@ class Routes:
             received.fields, received.filename = shorten(form.fields), form.filename
             if form.filename is not None:
                 received.size_bytes, received.sha256 = spool.size_bytes, spool.sha256
+            if _STRIKE in request and request[_STRIKE].replaces_work():
+                return web.Response()
             options = check_options(form, size_bytes=spool.size_bytes, models=self._engine.models)
             heard = await self._engine.transcribe(spool.path, options)
         finally:
             await spool.discard()
+        if not isinstance(heard, ScriptedAnswer) or is_charged(heard):
+            self._charge(received)
         if isinstance(heard, ScriptedAnswer):
             return _scripted(heard)
         return _response(recognition_body(heard, options))
