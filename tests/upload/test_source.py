@@ -310,3 +310,13 @@ async def test_nothing_is_left_open(mp3: Path) -> None:
         await open_source(mp3)
     await asyncio.sleep(0)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_file_that_is_closed_or_read_to_its_end_is_told(mp3: Path) -> None:
+    """Neither is called empty, and neither is an error of another kind."""
+    with mp3.open("rb") as file:
+        file.read()
+        with pytest.raises(AudioSourceError, match=r"read to its end.*seek\(0\)"):
+            await open_source(file)
+    with pytest.raises(AudioSourceError, match="was closed — open it again"):
+        await open_source(file)

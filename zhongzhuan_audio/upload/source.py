@@ -196,14 +196,20 @@ async def _from_object(file: Any, name: str | None) -> Source:
     if hasattr(file, "__aiter__"):
         return await _from_spool(file, name)
     if callable(read):
+        if getattr(file, "closed", False) is True:
+            raise AudioSourceError(f"{label} is a file that was closed", hint="open it again", source=label)
         with _explained(label):
             if not await in_thread(_is_seekable, file):
                 return await _from_spool(chunks_of_file(file), name)
             start = int(await in_thread(file.tell))
+            if start and await in_thread(file.seek, 0, os.SEEK_END) <= start:
+                raise AudioSourceError(
+                    f"{label} has been read to its end", hint="seek(0) first, to send it again", source=label
+                )
             return await _from_opener(lambda: FileReader(lambda: file, start=start, owned=False), name, label)
     if callable(getattr(file, "open", None)) and isinstance(getattr(file, "name", None), str):
         return await _from_openable(file, name, label)
-    raise ConfigurationError(f"a {type(file).__name__} is not a recording", hint=_ACCEPTED)
+    raise ConfigurationError(f"{type(file).__name__} is not a recording", hint=_ACCEPTED)
 
 
 def _is_seekable(file: Any) -> bool:
