@@ -32,7 +32,7 @@ def test_it_helps(argv, capsys):
             """--format --output-dir --language --prompt --model --temperature --concurrency --local --base-url
             --api-key-file --allow-http --verbose""",
         ),
-        ("serve", "--host --port --api-key --model-dir"),
+        ("serve", "--host --port --api-key --model-dir --faults"),
     ],
 )
 def test_each_option_has_one_line(command, options, capsys, monkeypatch):

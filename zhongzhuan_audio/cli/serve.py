@@ -23,11 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["serve", "serve_until_stopped"]
 
 _MAX_PORT = 65535
-_FAULTS_HELP = (
-    "Do some things wrong, for tests: WHAT[=VALUE][:WHEN]..., with commas between them, and WHEN a share (0.1, 10%),"
-    " every=, times=, requests=, path=, filename= or field.NAME=. Such as"
-    " 'reset-after-upload:0.1,429:5%,stall-in-body=5:every=7;seed=42'. docs/local.md lists them all."
-)
+_FAULTS_HELP = "Fail on purpose, as docs/local.md tells."
 
 
 def serve(
@@ -46,6 +42,10 @@ def serve(
 
     It prints its address, and hears with a Whisper model of its own. Any client of
     OpenAI's transcription endpoint can use it; no network is needed.
+
+    --faults takes WHAT[=VALUE][:WHEN]..., with commas between them; WHEN is a share (0.1, 10%), every=, times=,
+    requests=, path=, filename= or field.NAME=. Such as
+    'reset-after-upload:0.1,429:5%,stall-in-body=5:every=7;seed=42'.
     """
     # The relay is an extra; --help does without it.
     from zhongzhuan_audio.relay import FaultPlan, LocalRelay, WhisperEngine, parse_faults
