@@ -13,7 +13,7 @@ import pytest
 
 from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.upload import readers
-from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader
+from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader, SharedFile
 
 
 async def read_all(reader: Reader, *, step: int = 1000) -> bytes:
@@ -158,7 +158,7 @@ async def test_a_file_is_read_through_its_own_methods(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(b"spoken words" * 100))
     with gzip.open(path) as file:
-        reader = FileReader(lambda: file, owned=False)
+        reader = FileReader(lambda: file, shared=SharedFile(file))
         assert await reader.size() == 1200
         assert await read_all(reader) == b"spoken words" * 100
         reader.close()
@@ -167,8 +167,8 @@ async def test_a_file_is_read_through_its_own_methods(tmp_path: Path) -> None:
 
 async def test_a_file_is_read_from_where_it_stood() -> None:
     """The size and the bytes begin at the starting position."""
-    reader = FileReader(lambda: file, start=3, owned=False)
     file = io.BytesIO(b"abcdefgh")
+    reader = FileReader(lambda: file, start=3, shared=SharedFile(file))
     assert await reader.size() == 5
     assert await read_all(reader, step=2) == b"defgh"
 
@@ -193,4 +193,4 @@ async def test_a_file_opened_here_is_closed_here(recording: Path) -> None:
 async def test_a_file_that_gives_text_is_refused() -> None:
     """A text stream behind a binary face is found out, with what to do."""
     with pytest.raises(AudioSourceError, match="gave str, not bytes.*'rb'"):
-        await FileReader(lambda: io.StringIO("words"), owned=False).readinto(memoryview(bytearray(10)))
+        await FileReader(lambda: io.StringIO("words")).readinto(memoryview(bytearray(10)))

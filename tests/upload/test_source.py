@@ -17,6 +17,7 @@ import anyio
 import pytest
 
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
+from zhongzhuan_audio.upload.readers import SharedFile
 from zhongzhuan_audio.upload.source import Source, open_source
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
@@ -320,3 +321,17 @@ async def test_a_file_that_is_closed_or_read_to_its_end_is_told(mp3: Path) -> No
             await open_source(file)
     with pytest.raises(AudioSourceError, match="was closed — open it again"):
         await open_source(file)
+
+
+async def test_several_calls_may_send_one_file(tmp_path: Path) -> None:
+    """Each gets every byte from where the file stood before any of them, whatever the others do to its position."""
+    data = os.urandom(10) + MP3 * 20
+    (tmp_path / "long.mp3").write_bytes(data)
+    with (tmp_path / "long.mp3").open("rb") as opened:
+        for file in (opened, io.BytesIO(data)):
+            file.seek(10)
+            sources = [await open_source(file, filename="long.mp3") for _ in range(4)]
+            assert set(await asyncio.gather(*(content(source) for source in sources))) == {data[10:]}
+            for source in sources:
+                source.close()
+            assert id(file) not in SharedFile._borrowed

@@ -11,11 +11,11 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from zhongzhuan_audio.errors import AudioSourceError
 
-__all__ = ["BytesReader", "DescriptorReader", "FileReader", "Reader", "in_thread", "pread"]
+__all__ = ["BytesReader", "DescriptorReader", "FileReader", "Reader", "SharedFile", "in_thread", "pread"]
 
 T = TypeVar("T")
 
@@ -159,22 +159,58 @@ class DescriptorReader:
                 self._close_if_idle()
 
 
+class SharedFile:
+    """A file object of the caller's, which several calls may be sending at once: they share one position in it."""
+
+    _guard = threading.Lock()
+    _borrowed: ClassVar[dict[int, SharedFile]] = {}
+
+    def __init__(self, file: Any) -> None:
+        self.file: Any = file
+        self.lock: threading.Lock = threading.Lock()
+        self._users = 0
+        self._start: int | None = None
+
+    @classmethod
+    def borrow(cls, file: Any) -> SharedFile:
+        """Return what the calls that send this file at the moment have in common; to be given back."""
+        with cls._guard:
+            shared = cls._borrowed.setdefault(id(file), cls(file))
+            shared._users += 1  # noqa: SLF001 - its own class
+            return shared
+
+    def give_back(self) -> None:
+        """Let go of the file; the caller keeps it, open."""
+        with self._guard:
+            self._users -= 1
+            if not self._users:
+                self._borrowed.pop(id(self.file), None)
+
+    def start(self) -> int:
+        """Return where the file stood when the first of the calls looked at it. Blocks."""
+        with self.lock:
+            if self._start is None:
+                self._start = int(self.file.tell())
+            return self._start
+
+
 class FileReader:
     """Reads a file object through its own methods, in a worker thread, where it is opened too."""
 
-    def __init__(self, opener: Callable[[], Any], *, start: int = 0, owned: bool = True) -> None:
+    def __init__(self, opener: Callable[[], Any], *, start: int = 0, shared: SharedFile | None = None) -> None:
         self._opener = opener
         self._start = start
-        self._owned = owned
+        self._offset = start
+        self._owned = shared is None
+        self._lock = threading.Lock() if shared is None else shared.lock
         self._file: Any = None
-        self._positioned = False
 
     async def readinto(self, view: memoryview) -> int:
         """Fill the beginning of `view`."""
         return await in_thread(self._read, view)
 
     async def size(self) -> int:
-        """Return how many bytes there are from the starting position on; moves to the end."""
+        """Return how many bytes there are from the starting position on."""
         return await in_thread(self._measure)
 
     def close(self) -> None:
@@ -189,17 +225,22 @@ class FileReader:
         return self._file
 
     def _measure(self) -> int:
-        return int(self._opened().seek(0, os.SEEK_END)) - self._start
+        with self._lock:
+            file = self._opened()
+            file.seek(0, os.SEEK_END)
+            return int(file.tell()) - self._start
 
     def _read(self, view: memoryview) -> int:
-        file = self._opened()
-        if not self._positioned:
-            file.seek(self._start)
-            self._positioned = True
-        data = file.read(len(view))
+        # Another call may have moved the file since: the place is sought each time, and kept till the bytes are here.
+        with self._lock:
+            file = self._opened()
+            if file.tell() != self._offset:
+                file.seek(self._offset)
+            data = file.read(len(view))
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise AudioSourceError(
                 f"the file object's read() gave {type(data).__name__}, not bytes", hint="open the file with mode 'rb'"
             )
         view[: len(data)] = data
+        self._offset += len(data)
         return len(data)

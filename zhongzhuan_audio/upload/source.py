@@ -16,7 +16,7 @@ import attrs
 
 from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
-from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader, in_thread
+from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader, SharedFile, in_thread
 from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, spool
 
 __all__ = ["AsyncReadable", "AudioFile", "Openable", "Source", "open_source"]
@@ -201,15 +201,25 @@ async def _from_object(file: Any, name: str | None) -> Source:
         with _explained(label):
             if not await in_thread(_is_seekable, file):
                 return await _from_spool(chunks_of_file(file), name)
-            start = int(await in_thread(file.tell))
-            if start and await in_thread(file.seek, 0, os.SEEK_END) <= start:
-                raise AudioSourceError(
-                    f"{label} has been read to its end", hint="seek(0) first, to send it again", source=label
-                )
-            return await _from_opener(lambda: FileReader(lambda: file, start=start, owned=False), name, label)
+            return await _from_shared(SharedFile.borrow(file), name, label)
     if callable(getattr(file, "open", None)) and isinstance(getattr(file, "name", None), str):
         return await _from_openable(file, name, label)
     raise ConfigurationError(f"{type(file).__name__} is not a recording", hint=_ACCEPTED)
+
+
+async def _from_shared(shared: SharedFile, name: str | None, label: str) -> Source:
+    try:
+        start = await in_thread(shared.start)
+        reader = FileReader(lambda: shared.file, start=start, shared=shared)
+        if start and not await reader.size():
+            hint = "seek(0) first, to send it again"
+            raise AudioSourceError(f"{label} has been read to its end", hint=hint, source=label)
+        return await _from_opener(
+            lambda: FileReader(lambda: shared.file, start=start, shared=shared), name, label, shared.give_back
+        )
+    except BaseException:
+        shared.give_back()
+        raise
 
 
 def _is_seekable(file: Any) -> bool:
