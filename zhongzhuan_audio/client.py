@@ -176,6 +176,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Close the connections, and the embedded relay if there is one. May be called more than once."""
         self._closed = True
+        if self._pipeline is not None:
+            self._pipeline.close()
         await self._sessions.close()
         if self._relay is not None:
             await self._relay.close()

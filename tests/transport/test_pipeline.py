@@ -321,3 +321,19 @@ async def test_a_key_file_that_is_gone_does_not_hide_the_refusal(
         with pytest.raises(AuthenticationError, match="无效的令牌") as caught:
             await client.transcribe(MP3)
     assert len(caught.value.attempts) == 1
+
+
+@pytest.mark.filterwarnings("error")
+async def test_closing_during_a_call_does_not_send_it_again(local_relay: Any, scripted_engine: Any) -> None:
+    """What our own close broke is not retried and paid twice, and no session is made after it."""
+    scripted_engine.delay_s = 30
+    client = AsyncClient(local_relay.base_url, local_relay.api_key)
+    call = asyncio.create_task(client.transcribe(MP3))
+    while not local_relay.request_count:
+        await asyncio.sleep(0.01)
+    await client.close()
+    with pytest.raises(TransportError, match="the client was closed") as caught:
+        await call
+    assert caught.value.billed == "maybe"
+    assert local_relay.request_count == 1
+    assert client._sessions._opened is None

@@ -15,6 +15,7 @@ from zhongzhuan_audio.config import Endpoint, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import (
     Attempt,
     AuthenticationError,
+    ConfigurationError,
     RateLimitError,
     TimedOutError,
     TransportError,
@@ -35,6 +36,7 @@ from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Situation, Stop, decide
 from zhongzhuan_audio.transport.attempt import Upload, attempt, fresh_key, hide_key, read_key
 from zhongzhuan_audio.transport.failover import Failover
+from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.session import SessionKeeper
 from zhongzhuan_audio.upload.payload import UploadPayload
 
@@ -63,6 +65,8 @@ class _Call:
     """Whether a kept-alive connection has died under this call already."""
     spent: int = 0
     """What its last retry took of the quota."""
+    pacer: Pacer = attrs.field(init=False)
+    """Of the present attempt."""
     payloads: list[UploadPayload] = attrs.field(factory=list)
     """The bodies that the present attempt has begun; more than one where it was redirected."""
 
@@ -109,7 +113,12 @@ class Pipeline:
         self._sleep = sleep
         self._jitter = jitter
         self._quota = RetryQuota()
+        self._closed = False
         self._failover = Failover(endpoints, clock=time.monotonic, tell=self._tell)
+
+    def close(self) -> None:
+        """Begin nothing any more: what runs and fails because the connections close is not sent again."""
+        self._closed = True
 
     async def send(
         self,
@@ -183,10 +192,10 @@ class Pipeline:
         else:
             self._end(call, endpoint, upload, began, status=answer.status, id_=request_id(answer.headers))
             self._failover.succeeded(call.index)
-            self._sessions.open().pacer.succeeded()
+            call.pacer.succeeded()
             return (result,)
         if isinstance(failure, RateLimitError):
-            self._sessions.open().pacer.throttled()
+            call.pacer.throttled()
         hide_key(call.keys[call.index], failure)
         self._end(call, endpoint, upload, began, status=getattr(failure, "status", None), error=failure)
         return failure
@@ -195,7 +204,10 @@ class Pipeline:
         if call.index not in call.keys:
             call.keys[call.index] = await read_key(endpoint.api_key)
         route = await self._sessions.route(endpoint.base_url)
+        if self._closed:
+            raise ConfigurationError("this client is closed", hint="make a new one")
         opened = self._sessions.open()
+        call.pacer = opened.pacer
         async with opened.pacer.turn(audio_minutes=upload.audio_minutes):
             self._tell(AttemptStarted(endpoint=endpoint.base_url, path=upload.path, number=len(call.attempts) + 1))
             return await attempt(
@@ -239,7 +251,11 @@ class Pipeline:
 
     async def _course(self, call: _Call, error: ZhongzhuanError) -> Course:
         """Return what to do after a failure."""
-        if isinstance(error, AuthenticationError) and call.index not in call.reread:
+        if self._closed:
+            self._failover.left(call.index)
+            return Stop("the client was closed")
+        may_go_on = len(call.attempts) < call.policy.max_attempts
+        if isinstance(error, AuthenticationError) and call.index not in call.reread and may_go_on:
             call.reread.add(call.index)
             key = await fresh_key(self._failover.endpoints[call.index].api_key)
             if key is not None and key != call.keys[call.index]:
@@ -260,7 +276,8 @@ class Pipeline:
             ),
             jitter=self._jitter,
         )
-        if isinstance(course, Stop):
+        if not isinstance(course, Again):
+            # Another endpoint is not the one that is down: its load is not multiplied.
             return course
         spent = self._quota.take(error)
         if spent is None:
