@@ -180,6 +180,19 @@ def test_an_unclosed_client_does_not_hang_the_exit(local_relay: LocalRelay, jfk:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "This is a scripted answer.\n", "")
 
 
+def test_an_unclosed_local_client_ends_quietly_too(local_relay: LocalRelay, jfk: Path) -> None:
+    """Its relay closes while there are still threads to do it in."""
+    code = """
+        import sys
+        from zhongzhuan_audio import Client
+        from zhongzhuan_audio.relay import ScriptedEngine
+        client = Client.local(ScriptedEngine("heard"))
+        print(client.transcribe(sys.argv[1]).text)
+    """
+    ended = run(code, local_relay, str(jfk))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "heard\n", "")
+
+
 def test_ctrl_c_cancels_the_request(local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path) -> None:
     """KeyboardInterrupt comes out at once, and the relay sees the client go."""
     scripted_engine.delay_s = 60

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import trio
 
 import zhongzhuan_audio
-from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy, Timeouts, Transcription
+from zhongzhuan_audio import AsyncClient, Client, Limits, RetryPolicy, Timeouts, Transcription
 from zhongzhuan_audio.errors import (
     AudioSourceError,
     AuthenticationError,
@@ -295,3 +296,24 @@ def test_public_names_load_when_they_are_used() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = zhongzhuan_audio.nothing
     assert sys.modules["zhongzhuan_audio.client"].AsyncClient is zhongzhuan_audio.AsyncClient
+
+
+@pytest.mark.parametrize("kind", [AsyncClient, Client])
+@pytest.mark.parametrize("given", ["argument", "variable"])
+def test_a_constructor_that_fails_shows_no_key(kind: Any, given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tools that show local variables work, and show neither the key nor the rest of the environment."""
+    monkeypatch.setenv("ANOTHER_SECRET", "another-secret")
+    if given == "variable":
+        monkeypatch.setenv("ZHONGZHUAN_API_KEY", KEY)
+    for url, key in (("ftp://x", KEY), ("https://x", f"{KEY} ")):
+        monkeypatch.setenv("ZHONGZHUAN_API_KEY", key)
+        try:
+            kind(url, key if given == "argument" else None)
+        except ConfigurationError as error:
+            lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            shown = "".join(line for line in lines if "test_client.py" not in line)
+        else:
+            pytest.fail("it was taken")
+        assert "zhongzhuan_audio/client.py" in shown
+        assert KEY not in shown
+        assert "another-secret" not in shown

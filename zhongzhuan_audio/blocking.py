@@ -7,6 +7,7 @@ client that nobody closes, would hang the interpreter at exit, and hang a forked
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - registers its own end first
 import os
 import ssl as ssl_module
 import sys
@@ -22,7 +23,7 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from zhongzhuan_audio.client import AsyncClient
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.events import OnEvent
 
@@ -60,6 +61,7 @@ class _Worker:
         self._ready: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self.thread = threading.Thread(target=self._main, name="zhongzhuan-audio", daemon=True)
         self.thread.start()
+        _living.add(self)
         self.portal, self._loop, self._stopping = self._ready.result()
 
     def _main(self) -> None:
@@ -85,6 +87,18 @@ class _Worker:
         if threading.current_thread() is not self.thread:
             self.thread.join(_EXIT_WAIT_S)
 
+
+_living: weakref.WeakSet[_Worker] = weakref.WeakSet()
+
+
+def _stop_all() -> None:
+    for worker in list(_living):
+        worker.stop()
+
+
+# `atexit` comes after the executors of concurrent.futures have shut, and an embedded relay needs one to close. The hook
+# is the one that concurrent.futures itself uses; what registers later runs earlier.
+threading._register_atexit(_stop_all)  # type: ignore[attr-defined]  # noqa: SLF001
 
 # A forked child must not let go of its parent's loop and sockets: closing them would reach into the parent.
 _inherited: list[_Worker] = []
@@ -131,6 +145,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> None:
+        api_key = masked(api_key)
         self._begin(
             lambda: AsyncClient(
                 base_url,
@@ -190,6 +205,8 @@ class Client:
 
     def __repr__(self) -> str:
         """Return the endpoint's address; never the key."""
+        if not hasattr(self, "_client"):
+            return f"<{type(self).__name__}>"
         return repr(self._client).replace("AsyncClient", type(self).__name__)
 
     def close(self) -> None:

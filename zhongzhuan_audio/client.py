@@ -14,7 +14,7 @@ import attrs
 from aiohttp import ClientSession
 
 from zhongzhuan_audio._version import __version__
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, endpoints_from_options
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, endpoints_from_options, masked
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.models import Transcription
@@ -109,22 +109,24 @@ class AsyncClient:
         session: ClientSession | None = None,
         allow_http: bool = False,
     ) -> None:
+        api_key = masked(api_key)
+        self._relay: LocalRelay | None = None
+        self._pipeline: Pipeline | None = None
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._closed = False
         if endpoints is not None and (base_url is not None or api_key is not None):
             raise ConfigurationError("give either endpoints, or base_url and api_key")
         if endpoints is None:
             endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
         if not endpoints:
             raise ConfigurationError("endpoints is empty")
-        self._endpoints: tuple[Endpoint, ...] = tuple(endpoints)
+        self._endpoints = tuple(endpoints)
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
         self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
         self._on_event = on_event
         self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), limits or Limits(), session)
-        self._pipeline: Pipeline | None = None
-        self._relay: LocalRelay | None = None
         self._starting = asyncio.Lock()
-        self._closed = False
 
     @classmethod
     def local(

@@ -175,17 +175,18 @@ def _client(options: Options) -> AsyncClient:
     """
     # The client imports aiohttp, a sixth of a second that --help does not need.
     from zhongzhuan_audio.client import AsyncClient
-    from zhongzhuan_audio.config import Endpoint, KeyFile, Limits
+    from zhongzhuan_audio.config import KeyFile, Limits, endpoints_from_options
 
     limits = Limits(max_concurrency=options.concurrency)
     if options.local:
         # It hears one recording after the other, so that the last of some long ones may well wait for an hour.
         return AsyncClient.local(limits=limits)
     key_file = None if options.api_key_file is None else KeyFile(options.api_key_file)
-    endpoint = Endpoint.from_options(options.base_url, key_file, allow_http=options.allow_http)
-    if isinstance(endpoint.api_key, KeyFile):
-        endpoint.api_key()
-    return AsyncClient(endpoint.base_url, endpoint.api_key, limits=limits, allow_http=options.allow_http)
+    endpoints = endpoints_from_options(options.base_url, key_file, allow_http=options.allow_http)
+    for endpoint in endpoints:
+        if isinstance(endpoint.api_key, KeyFile):
+            endpoint.api_key()
+    return AsyncClient(endpoints=endpoints, limits=limits)
 
 
 def _jobs(options: Options, names: Sequence[str]) -> list[Job]:

@@ -11,6 +11,7 @@ from zhongzhuan_audio.config.keys import (
     KeyFile,
     Secret,
     check_api_key,
+    masked,
 )
 from zhongzhuan_audio.config.settings import (
     BASE_URL_VARIABLE,
@@ -36,5 +37,6 @@ __all__ = [
     "check_api_key",
     "endpoints_from_options",
     "is_loopback",
+    "masked",
     "normalise_base_url",
 ]

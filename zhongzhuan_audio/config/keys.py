@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, final
+from typing import TypeAlias, TypeVar, final, overload
 
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["API_KEY_FILE_VARIABLE", "API_KEY_VARIABLE", "ApiKey", "KeyFile", "Secret", "check_api_key"]
+__all__ = ["API_KEY_FILE_VARIABLE", "API_KEY_VARIABLE", "ApiKey", "KeyFile", "Secret", "check_api_key", "masked"]
 
 API_KEY_VARIABLE = "ZHONGZHUAN_API_KEY"
 API_KEY_FILE_VARIABLE = "ZHONGZHUAN_API_KEY_FILE"
+T = TypeVar("T")
+
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (plain or async) that gives one; it is called before each request."""
 
@@ -27,6 +29,18 @@ class Secret(str):
         return "'***'"
 
 
+@overload
+def masked(value: str) -> Secret: ...
+@overload
+def masked(value: T) -> T: ...
+def masked(value: object) -> object:
+    """Return a string wrapped, as it comes, anything else as it is: the first thing to do with a key that is given.
+
+    A frame keeps its arguments, and a traceback may show them before the key is checked.
+    """
+    return Secret(value) if isinstance(value, str) else value
+
+
 def check_api_key(key: object, *, origin: str = "api_key") -> Secret:
     """Return the key, wrapped, if it can stand in an HTTP header.
 
@@ -38,6 +52,7 @@ def check_api_key(key: object, *, origin: str = "api_key") -> Secret:
         ConfigurationError: It is not a string, empty, in quotes, or holds blanks, line ends or characters outside
             ASCII. The message never holds the key.
     """
+    key = masked(key)
     if not isinstance(key, str):
         raise ConfigurationError(f"{origin} must be a string, not {type(key).__name__}")
     if not key:

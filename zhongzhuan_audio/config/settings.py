@@ -10,7 +10,15 @@ from typing import Any, Literal
 import attrs
 
 from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, normalise_base_url
-from zhongzhuan_audio.config.keys import API_KEY_FILE_VARIABLE, API_KEY_VARIABLE, ApiKey, KeyFile, check_api_key
+from zhongzhuan_audio.config.keys import (
+    API_KEY_FILE_VARIABLE,
+    API_KEY_VARIABLE,
+    ApiKey,
+    KeyFile,
+    Secret,
+    check_api_key,
+    masked,
+)
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["BASE_URL_VARIABLE", "Endpoint", "Limits", "RetryPolicy", "Timeouts", "endpoints_from_options"]
@@ -163,9 +171,10 @@ def endpoints_from_options(
     Raises:
         ConfigurationError: There is no key, an address or a key is malformed, or their numbers do not match.
     """
-    environ = os.environ if environ is None else environ
-    urls = [base_url] if base_url is not None else _listed(environ.get(BASE_URL_VARIABLE)) or [DEFAULT_BASE_URL]
-    keys = [api_key] * len(urls) if api_key is not None else _keys_from(environ, len(urls))
+    api_key, variables = masked(api_key), _Variables(os.environ if environ is None else environ)
+    del environ
+    urls = [base_url] if base_url is not None else _listed(variables.get(BASE_URL_VARIABLE)) or [DEFAULT_BASE_URL]
+    keys = [api_key] * len(urls) if api_key is not None else _keys_from(variables, len(urls))
     if len(keys) != len(urls):
         raise ConfigurationError(
             f"{API_KEY_VARIABLE} holds {_counted(len(keys), 'key')} for {_counted(len(urls), 'address', 'es')}",
@@ -175,16 +184,28 @@ def endpoints_from_options(
 
 
 def _listed(value: str | None) -> list[str]:
-    return [item.strip() for item in (value or "").split(",") if item.strip()]
+    return [masked(item.strip()) for item in (value or "").split(",") if item.strip()]
 
 
 def _counted(count: int, thing: str, plural: str = "s") -> str:
     return f"{count} {thing}{'' if count == 1 else plural}"
 
 
-def _keys_from(environ: Mapping[str, str], count: int) -> list[ApiKey]:
+class _Variables:
+    """The environment, without a repr that would show all of it in a traceback."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def get(self, name: str) -> Secret | None:
+        """Return a variable's value."""
+        value = self._variables.get(name)
+        return None if value is None else Secret(value)
+
+
+def _keys_from(environ: _Variables, count: int) -> list[ApiKey]:
     if path := environ.get(API_KEY_FILE_VARIABLE):
-        return [KeyFile(path)] * count
+        return [KeyFile(str(path))] * count
     value = environ.get(API_KEY_VARIABLE)
     if not value or not value.replace(",", "").strip():
         raise ConfigurationError(

@@ -14,7 +14,7 @@ class Answer:
     """A whole answer."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     """With lower-case names; of a repeated header the last value."""
-    body: bytes
+    body: bytes = attrs.field(repr=False)
     """Content encoding undone."""

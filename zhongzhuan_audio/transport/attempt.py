@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 from yarl import URL
 
-from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key
+from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key, masked
 from zhongzhuan_audio.errors import (
     APIError,
     ConfigurationError,
@@ -151,9 +151,9 @@ async def read_key(api_key: ApiKey) -> Secret:
     """
     if not callable(api_key):
         return Secret(api_key)
-    key = api_key()
+    key = masked(api_key())
     if inspect.isawaitable(key):
-        key = await key
+        key = masked(await key)
     return check_api_key(key, origin="the key that the api_key function gave")
 
 
