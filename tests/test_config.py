@@ -33,6 +33,13 @@ from zhongzhuan_audio.errors import ConfigurationError
 
 KEY = "sk-abcDEF0123456789"
 
+
+def the_endpoint(base_url: str | None, api_key: Any, **options: Any) -> Endpoint:
+    """Return the only endpoint that arguments and variables give."""
+    (endpoint,) = endpoints_from_options(base_url, api_key, **options)
+    return endpoint
+
+
 PATHS = st.lists(
     st.sampled_from(["v1", "V1", "v1beta", "v3", "api", "openai", "audio", "Audio", "transcriptions", "speech", "chat"])
     | st.sampled_from(["completions", "models", "v2ray", "中文", "%E4%B8%AD", "", ".", ".."]),
@@ -344,7 +351,7 @@ def test_a_secret_stays_one_when_it_is_copied() -> None:
 
 def test_an_endpoint_never_shows_its_key() -> None:
     """Neither its repr nor that of its fields as a dict or a tuple."""
-    endpoint = Endpoint.from_options(None, KEY, environ={})
+    endpoint = the_endpoint(None, KEY, environ={})
     assert endpoint.api_key == KEY
     for shown in (endpoint, attrs.asdict(endpoint), attrs.astuple(endpoint), Endpoint(DEFAULT_BASE_URL, KEY)):
         assert KEY not in f"{shown!r}"
@@ -368,11 +375,11 @@ def test_an_endpoint_is_checked_when_it_is_made() -> None:
 def test_an_endpoint_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """ZHONGZHUAN_API_KEY and ZHONGZHUAN_BASE_URL are enough; without the latter the default relay is meant."""
     monkeypatch.setenv("ZHONGZHUAN_API_KEY", KEY)
-    assert Endpoint.from_options(None, None) == Endpoint(DEFAULT_BASE_URL, KEY)
+    assert the_endpoint(None, None) == Endpoint(DEFAULT_BASE_URL, KEY)
     monkeypatch.setenv("ZHONGZHUAN_BASE_URL", "https://relay.example/")
-    assert Endpoint.from_options(None, None) == Endpoint("https://relay.example/v1", KEY)
+    assert the_endpoint(None, None) == Endpoint("https://relay.example/v1", KEY)
     monkeypatch.setenv("ZHONGZHUAN_BASE_URL", "")
-    assert Endpoint.from_options(None, None).base_url == DEFAULT_BASE_URL
+    assert the_endpoint(None, None).base_url == DEFAULT_BASE_URL
 
 
 def test_arguments_win_over_a_key_file_and_that_over_a_key(tmp_path: Path) -> None:
@@ -384,15 +391,13 @@ def test_arguments_win_over_a_key_file_and_that_over_a_key(tmp_path: Path) -> No
         "ZHONGZHUAN_API_KEY_FILE": str(file),
         "ZHONGZHUAN_BASE_URL": "https://variable.example",
     }
-    argued = Endpoint.from_options("https://argument.example", "from-argument", environ=environ)
+    argued = the_endpoint("https://argument.example", "from-argument", environ=environ)
     assert argued == Endpoint("https://argument.example/v1", "from-argument")
-    from_file = Endpoint.from_options(None, None, environ=environ)
+    from_file = the_endpoint(None, None, environ=environ)
     assert isinstance(from_file.api_key, KeyFile)
     assert from_file.api_key() == "from-file"
     del environ["ZHONGZHUAN_API_KEY_FILE"]
-    assert Endpoint.from_options(None, None, environ=environ) == Endpoint(
-        "https://variable.example/v1", "from-variable"
-    )
+    assert the_endpoint(None, None, environ=environ) == Endpoint("https://variable.example/v1", "from-variable")
 
 
 def test_a_function_may_give_the_key() -> None:
@@ -401,7 +406,7 @@ def test_a_function_may_give_the_key() -> None:
     def give() -> str:
         raise AssertionError
 
-    assert Endpoint.from_options(None, give, environ={}).api_key is give
+    assert the_endpoint(None, give, environ={}).api_key is give
 
 
 @pytest.mark.parametrize(
@@ -410,21 +415,21 @@ def test_a_function_may_give_the_key() -> None:
 def test_a_missing_key_names_the_variable_to_set(environ: dict[str, str]) -> None:
     """Another vendor's key is not taken in its place."""
     with pytest.raises(ConfigurationError, match=r"no API key — set ZHONGZHUAN_API_KEY \(or ZHONGZHUAN_API_KEY_FILE\)"):
-        Endpoint.from_options(None, None, environ=environ)
+        the_endpoint(None, None, environ=environ)
 
 
 def test_an_empty_argument_does_not_fall_back() -> None:
     """An empty key is a mistake of the caller's, not a wish for the variable's."""
     with pytest.raises(ConfigurationError, match="api_key is empty"):
-        Endpoint.from_options(None, "", environ={"ZHONGZHUAN_API_KEY": KEY})
+        the_endpoint(None, "", environ={"ZHONGZHUAN_API_KEY": KEY})
     with pytest.raises(ConfigurationError, match="base_url is empty"):
-        Endpoint.from_options("", KEY, environ={"ZHONGZHUAN_BASE_URL": "https://relay.example"})
+        the_endpoint("", KEY, environ={"ZHONGZHUAN_BASE_URL": "https://relay.example"})
 
 
 def test_a_bad_key_in_a_variable_names_the_variable() -> None:
     """The message says where to look."""
     with pytest.raises(ConfigurationError, match="^ZHONGZHUAN_API_KEY holds a blank"):
-        Endpoint.from_options(None, None, environ={"ZHONGZHUAN_API_KEY": f"{KEY}\n"})
+        the_endpoint(None, None, environ={"ZHONGZHUAN_API_KEY": f"{KEY}\n"})
 
 
 @pytest.mark.parametrize("content", [KEY.encode(), f"\ufeff{KEY}\r\n".encode(), f"\n  {KEY}\t\n\n".encode()])

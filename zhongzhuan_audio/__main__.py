@@ -10,7 +10,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command and return its exit code; without the extra ``cli`` say in one line what to install."""
-    if any(find_spec(name) is None for name in ("cyclopts", "rich", "platformdirs")):
+    if any(find_spec(name) is None for name in ("cyclopts", "rich")):
         sys.stderr.write("zhongzhuan-audio: the command needs: pip install 'zhongzhuan-audio[cli]'\n")
         return 2
     from zhongzhuan_audio.cli import run

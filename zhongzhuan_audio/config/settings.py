@@ -133,22 +133,6 @@ class Endpoint:
         """Bring the address into its normal form."""
         object.__setattr__(self, "base_url", normalise_base_url(self.base_url, allow_http=self.allow_http))
 
-    @classmethod
-    def from_options(
-        cls,
-        base_url: str | None,
-        api_key: ApiKey | None,
-        *,
-        allow_http: bool = False,
-        environ: Mapping[str, str] | None = None,
-    ) -> Endpoint:
-        """Build the only endpoint from arguments, falling back to ``ZHONGZHUAN_*`` variables.
-
-        Raises:
-            ConfigurationError: There is no key, or the address or the key is malformed.
-        """
-        return endpoints_from_options(base_url, api_key, allow_http=allow_http, environ=environ)[0]
-
 
 def endpoints_from_options(
     base_url: str | None,
