@@ -313,7 +313,7 @@ def test_hints_fit_the_case():
     assert "mp3" in str(refused(400, told("Invalid file format.")))
     assert "change the request" in str(refused(400, told("field required")))
     assert "https://api.zhongzhuan.chat/v1" in str(refused(404))
-    assert "models()" in str(refused(503, told("无可用渠道")))
+    assert "ask for another one" in str(refused(503, told("无可用渠道")))
     assert "top up or use another token" in str(refused(402))
 
 
