@@ -16,7 +16,7 @@ import pytest
 import trio
 
 import zhongzhuan_audio
-from zhongzhuan_audio import AsyncClient, Client, Limits, RetryPolicy, Timeouts, Transcription
+from zhongzhuan_audio import AsyncClient, Client, Endpoint, Limits, RetryPolicy, Timeouts, Transcription
 from zhongzhuan_audio.errors import (
     AudioSourceError,
     AuthenticationError,
@@ -161,6 +161,17 @@ async def test_bad_recordings_are_refused_before_a_byte_is_sent(
         ({"api_key": "sk-a", "headers": {"X-A": "a\r\nB: c"}}, "cannot stand in a header"),
         ({"api_key": "sk-a", "headers": {"X A": "b"}}, "cannot stand in a header"),
         ({"api_key": "sk-a", "headers": {"X-A": 1}}, "must be strings"),
+        ({"api_key": "sk-a", "headers": 5}, "headers must be a mapping of strings, not int"),
+        ({"api_key": "sk-a", "timeouts": 5}, "timeouts must be a Timeouts, not int"),
+        ({"api_key": "sk-a", "retry": 5}, "retry must be a RetryPolicy, not int"),
+        ({"api_key": "sk-a", "limits": 5}, "limits must be a Limits, not int"),
+        ({"api_key": "sk-a", "on_event": 5}, "on_event must be a function, not int"),
+        ({"api_key": "sk-a", "proxy": 5}, "proxy must be an address, not int"),
+        ({"api_key": "sk-a", "ssl": "x"}, "ssl must be an SSLContext or a bool, not str"),
+        ({"api_key": "sk-a", "session": 5}, "session must be an aiohttp.ClientSession, not int"),
+        ({"endpoints": ["https://x"]}, "endpoints must hold Endpoint, not str"),
+        ({"endpoints": 5}, "endpoints must be a list of Endpoint, not int"),
+        ({"endpoints": []}, "endpoints is empty"),
         ({}, "set ZHONGZHUAN_API_KEY"),
     ],
 )
@@ -168,6 +179,16 @@ def test_bad_settings_are_refused_at_construction(options: dict[str, Any], messa
     """Before there is a loop."""
     with pytest.raises(ConfigurationError, match=message):
         AsyncClient(**options)
+
+
+@pytest.mark.parametrize("name", ["timeouts", "retry", "on_progress", "extra", "filename", "prompt"])
+async def test_an_argument_of_a_wrong_kind_is_refused_before_anything_is_sent(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, name: str
+) -> None:
+    """The message names it."""
+    with pytest.raises(ConfigurationError, match=name):
+        await client.transcribe(jfk, **{name: 5})  # type: ignore[arg-type]
+    assert not relay.requests
 
 
 async def test_the_environment_names_relay_and_key(
@@ -296,6 +317,17 @@ def test_public_names_load_when_they_are_used() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = zhongzhuan_audio.nothing
     assert sys.modules["zhongzhuan_audio.client"].AsyncClient is zhongzhuan_audio.AsyncClient
+
+
+@pytest.mark.parametrize(("url", "key"), [("ftp://x", KEY), ("https://x", f"{KEY} ")])
+def test_an_endpoint_that_cannot_be_shows_no_key(url: str, key: str) -> None:
+    """Tools that show local variables call its repr before it has an address."""
+    with pytest.raises(ConfigurationError) as caught:
+        Endpoint(url, key)
+    lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    frames = "".join(line for line in lines if "test_client.py" not in line)
+    assert "config/settings.py" in frames
+    assert KEY not in frames
 
 
 @pytest.mark.parametrize("kind", [AsyncClient, Client])

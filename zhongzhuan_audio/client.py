@@ -14,7 +14,17 @@ import attrs
 from aiohttp import ClientSession
 
 from zhongzhuan_audio._version import __version__
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, endpoints_from_options, masked
+from zhongzhuan_audio.config import (
+    ApiKey,
+    Endpoint,
+    Limits,
+    RetryPolicy,
+    Timeouts,
+    check_callable,
+    check_kind,
+    endpoints_from_options,
+    masked,
+)
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.models import Transcription
@@ -40,7 +50,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
+    for endpoint in (checked := tuple(endpoints)):
+        if not isinstance(endpoint, Endpoint):
+            raise ConfigurationError(
+                f"endpoints must hold Endpoint, not {type(endpoint).__name__}", hint="Endpoint(base_url, api_key)"
+            )
+    if not checked:
+        raise ConfigurationError("endpoints is empty")
+    return checked
+
+
 def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    check_kind("headers", headers, Mapping, "a mapping of strings")
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigurationError("headers must be strings")
@@ -51,6 +74,12 @@ def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
                 f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key"
             )
     return dict(headers or {})
+
+
+def _check_options(*, timeouts: object, retry: object, on_progress: object = None) -> None:
+    check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
+    check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
+    check_callable("on_progress", on_progress)
 
 
 def _require_asyncio() -> None:
@@ -118,9 +147,13 @@ class AsyncClient:
             raise ConfigurationError("give either endpoints, or base_url and api_key")
         if endpoints is None:
             endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
-        if not endpoints:
-            raise ConfigurationError("endpoints is empty")
-        self._endpoints = tuple(endpoints)
+        self._endpoints = _checked_endpoints(endpoints)
+        _check_options(timeouts=timeouts, retry=retry)
+        check_kind("limits", limits, Limits, "a Limits")
+        check_callable("on_event", on_event)
+        check_kind("proxy", proxy, str, "an address")
+        check_kind("ssl", ssl, (ssl_module.SSLContext, bool), "an SSLContext or a bool")
+        check_kind("session", session, ClientSession, "an aiohttp.ClientSession")
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
         self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
@@ -241,6 +274,7 @@ class AsyncClient:
             timestamp_granularities=timestamp_granularities,
             extra=extra,
         )
+        _check_options(timeouts=timeouts, retry=retry, on_progress=on_progress)
         pipeline = await self._ready()
         source = await open_source(file, filename=filename)
         try:

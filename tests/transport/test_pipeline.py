@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,27 @@ async def test_a_key_that_the_relay_repeats_is_hidden(raw_server: Any) -> None:
     async with AsyncClient(raw_server.url, "unusual.key/of+mine") as client:
         with pytest.raises(AuthenticationError, match=r"no such token: \*\*\*") as caught:
             await client.transcribe(MP3)
-    assert "unusual.key" not in repr(vars(caught.value)) + repr(caught.value) + str(caught.value)
+    lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    frames = "".join(line for line in lines if "test_pipeline.py" not in line)
+    assert "transport/pipeline.py" in frames
+    assert "unusual.key" not in frames + repr(vars(caught.value)) + repr(caught.value) + str(caught.value)
+
+
+async def test_a_redirect_that_carries_the_key_shows_none(raw_server: Any) -> None:
+    """Neither in the message nor in a traceback with local variables."""
+
+    async def echo(peer: Any) -> None:
+        head, _ = await peer.request()
+        await peer.answer(b"", status="302 Found", headers=f"Location: https://other.test/?key={key_of(head)}\r\n")
+
+    raw_server.script(echo)
+    async with AsyncClient(raw_server.url, "unusual-key-of-mine") as client:
+        with pytest.raises(TransportError, match="the key is not sent there") as caught:
+            await client.transcribe(MP3)
+    lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    frames = "".join(line for line in lines if "test_pipeline.py" not in line)
+    assert "transport/attempt.py" in frames
+    assert "unusual-key" not in frames + str(caught.value)
 
 
 @pytest.mark.parametrize("bad", ["", "sk-a\nb", 3, "Bearer sk-1"])

@@ -35,12 +35,46 @@ def test_this_machine_is_never_behind_a_proxy(monkeypatch: pytest.MonkeyPatch, h
     assert find_proxy(f"https://{host}:8443/v1") is None
 
 
-@pytest.mark.parametrize("value", ["relay.example", "*", ".example", "other.test, relay.example"])
-def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Hosts that NO_PROXY lists go direct."""
+@pytest.mark.parametrize(
+    ("address", "value"),
+    [
+        (RELAY, "relay.example"),
+        (RELAY, "*"),
+        (RELAY, ".example"),
+        (RELAY, "other.test, relay.example"),
+        (RELAY, "relay.example:443"),
+        ("https://relay.example:8443/v1", "relay.example:8443"),
+        ("https://relay.example:8443/v1", "relay.example"),
+        ("https://10.1.2.3/v1", "10.0.0.0/8"),
+        ("https://10.1.2.3:8443/v1", "192.168.0.0/16, 10.1.2.3/32"),
+        ("https://10.1.2.3/v1", "10.1.2.3"),
+        ("https://[fd00::1]/v1", "fd00::/8"),
+        ("https://[fd00::1]/v1", "fd00::1"),
+    ],
+)
+def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch, address: str, value: str) -> None:
+    """What NO_PROXY lists goes direct: hosts, domains, ports, blocks of addresses."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:7890")
     monkeypatch.setenv("NO_PROXY", value)
-    assert find_proxy(RELAY) is None
+    assert find_proxy(address) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "value"),
+    [
+        (RELAY, "relay.example:8443"),
+        (RELAY, "other.example"),
+        (RELAY, "10.0.0.0/8"),
+        ("https://11.1.2.3/v1", "10.0.0.0/8"),
+        ("https://10.1.2.3/v1", "10.0.0.0/99, /, fd00::/8"),
+        ("https://[fd00::1]/v1", "10.0.0.0/8"),
+    ],
+)
+def test_no_proxy_exempts_nothing_else(monkeypatch: pytest.MonkeyPatch, address: str, value: str) -> None:
+    """Another port, another block, and what is no block at all change nothing."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:7890")
+    monkeypatch.setenv("NO_PROXY", value)
+    assert find_proxy(address) is not None
 
 
 def test_no_variable_no_proxy() -> None:

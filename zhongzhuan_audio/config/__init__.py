@@ -4,6 +4,7 @@ Everything here is checked at construction, before any I/O, and no key is in a r
 """
 
 from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, is_loopback, normalise_base_url
+from zhongzhuan_audio.config.checks import check_callable, check_kind
 from zhongzhuan_audio.config.keys import (
     API_KEY_FILE_VARIABLE,
     API_KEY_VARIABLE,
@@ -35,6 +36,8 @@ __all__ = [
     "Secret",
     "Timeouts",
     "check_api_key",
+    "check_callable",
+    "check_kind",
     "endpoints_from_options",
     "is_loopback",
     "masked",

@@ -115,23 +115,34 @@ class Limits:
     """Seconds that a call may wait for its turn; after that it fails, unsent. None waits for ever."""
 
 
-def _checked_api_key(api_key: ApiKey) -> ApiKey:
-    return api_key if callable(api_key) else check_api_key(api_key)
-
-
-@attrs.frozen
+@attrs.frozen(init=False, repr=False)
 class Endpoint:
     """A relay's address and the key that belongs to it."""
 
     base_url: str
     """Kept in its normal form, see `normalise_base_url`."""
-    api_key: ApiKey = attrs.field(repr=False, converter=_checked_api_key)
-    allow_http: bool = attrs.field(default=False, kw_only=True, repr=False)
+    api_key: ApiKey
+    allow_http: bool = attrs.field(default=False, kw_only=True)
     """Allow plain http to another machine; the key then travels in the clear."""
 
-    def __attrs_post_init__(self) -> None:
-        """Bring the address into its normal form."""
-        object.__setattr__(self, "base_url", normalise_base_url(self.base_url, allow_http=self.allow_http))
+    def __init__(self, base_url: str, api_key: ApiKey, *, allow_http: bool = False) -> None:
+        """Check the key and bring the address into its normal form.
+
+        Raises:
+            ConfigurationError: One of them cannot be what it should.
+        """
+        # Written by hand, since the one that attrs makes would keep the key in its arguments, for tracebacks to show.
+        api_key = masked(api_key)
+        self.__attrs_init__(
+            normalise_base_url(base_url, allow_http=allow_http),
+            api_key if callable(api_key) else check_api_key(api_key),
+            allow_http=allow_http,
+        )
+
+    def __repr__(self) -> str:
+        """Return the address; never the key."""
+        # A traceback may ask for it before there is an address.
+        return f"{type(self).__name__}(base_url={getattr(self, 'base_url', None)!r})"
 
 
 def endpoints_from_options(

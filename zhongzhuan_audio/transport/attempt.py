@@ -92,8 +92,11 @@ async def attempt(
         async with limit:
             for _ in range(_MAX_REDIRECTS + 1):
                 payloads.append(upload.payload(stall_s=timeouts.upload_stall_s))
-                answer = await exchange(
-                    opened.session, url, headers=headers, payload=payloads[-1], route=route, timeouts=timeouts
+                answer = _without_key(
+                    key,
+                    await exchange(
+                        opened.session, url, headers=headers, payload=payloads[-1], route=route, timeouts=timeouts
+                    ),
                 )
                 if answer.status not in _REDIRECTS or "location" not in answer.headers:
                     return answer
@@ -157,8 +160,19 @@ async def read_key(api_key: ApiKey) -> Secret:
     return check_api_key(key, origin="the key that the api_key function gave")
 
 
+def _without_key(key: Secret, answer: Answer) -> Answer:
+    """Return the answer without the key, should the relay have repeated it: what decodes it keeps it in variables."""
+    if key.encode() not in answer.body and not any(key in value for value in answer.headers.values()):
+        return answer
+    return Answer(
+        status=answer.status,
+        headers={name: value.replace(key, "***") for name, value in answer.headers.items()},
+        body=answer.body.replace(key.encode(), b"***"),
+    )
+
+
 def hide_key(key: Secret, error: ZhongzhuanError) -> None:
-    """Take the key out of what the relay said, should it have repeated it."""
+    """Take the key out of an error, should it have come in some other way: in a status line, behind an encoding."""
     error.message = error.message.replace(key, "***")
     error.args = (error.message,)
     if isinstance(error, (APIError, InvalidResponseError)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,8 @@ from zhongzhuan_audio.config import Secret, is_loopback
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["Proxy", "find_proxy", "parse_proxy"]
+
+_PORTS = {"http": 80, "https": 443}
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +63,8 @@ def find_proxy(base_url: str) -> Proxy | None:
     Raises:
         ConfigurationError: The environment names something that is no HTTP proxy.
 
-    Source: the variables are those of curl: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, in either case.
+    Source: the variables are those of curl: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY, in either case. NO_PROXY may
+    name a host, a domain, ``host:port``, or a block of addresses as ``10.0.0.0/8``.
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
@@ -68,6 +72,25 @@ def find_proxy(base_url: str) -> Proxy | None:
         return None
     proxies = urllib.request.getproxies()
     address = proxies.get(parts.scheme) or proxies.get("all")
-    if not address or urllib.request.proxy_bypass(host):
+    if not address or _is_exempt(host, parts.port or _PORTS.get(parts.scheme), proxies.get("no", "")):
         return None
     return parse_proxy(address, origin=f"the {parts.scheme} proxy in the environment")
+
+
+def _is_exempt(host: str, port: int | None, exempt: str) -> bool:
+    """Tell whether an endpoint is reached without the proxy."""
+    # Of a name without a port urllib compares both forms; an address in brackets it does not take apart.
+    if urllib.request.proxy_bypass(host) or (":" not in host and urllib.request.proxy_bypass(f"{host}:{port}")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in block for block in map(_block, exempt.split(",")) if block is not None)
+
+
+def _block(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text.strip(), strict=False) if "/" in text else None
+    except ValueError:
+        return None
