@@ -106,4 +106,4 @@ Event: TypeAlias = (
     | ConnectionReused
 )
 OnEvent: TypeAlias = Callable[[Event], None]
-"""Called on the event loop; it must not block, and what it raises ends the call."""
+"""Called on the event loop; it must not block. What it raises is logged, and costs no call its answer."""

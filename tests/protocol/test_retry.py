@@ -42,7 +42,7 @@ def course(error: ZhongzhuanError, policy: RetryPolicy | None = None, *, jitter:
 @pytest.mark.parametrize("error", [BAD, QUOTA, GATEWAY_TIMEOUT])
 def test_what_cannot_succeed_is_not_tried_again(error: ZhongzhuanError) -> None:
     """Nothing is said about why: it is plain."""
-    assert course(error) == Stop(None)
+    assert course(error) == Stop(error)
 
 
 def test_another_endpoint_is_tried_at_once_where_it_may_do_better() -> None:
@@ -50,7 +50,7 @@ def test_another_endpoint_is_tried_at_once_where_it_may_do_better() -> None:
     for error in (QUOTA, BUSY, FULL, LOST, EMPTY):
         assert course(error, another=True) == Elsewhere()
     for error in (BAD, GATEWAY_TIMEOUT):
-        assert course(error, another=True) == Stop(None)
+        assert course(error, another=True) == Stop(error)
 
 
 def test_what_may_have_been_billed_is_risked_as_often_as_allowed() -> None:
@@ -67,17 +67,17 @@ def test_what_may_have_been_billed_is_risked_as_often_as_allowed() -> None:
 def test_attempts_are_counted() -> None:
     """The last one ends the call, and with one allowed there is nothing to explain."""
     stopped = course(FULL, attempts=4)
-    assert stopped == Stop("4 attempts were made")
-    assert course(FULL, RetryPolicy(max_attempts=1)) == Stop(None)
+    assert stopped == Stop(FULL, "4 attempts were made")
+    assert course(FULL, RetryPolicy(max_attempts=1)) == Stop(FULL)
 
 
 @pytest.mark.parametrize(("attempts", "bound"), [(1, 0.5), (2, 1.0), (3, 2.0), (7, 20.0), (900, 20.0), (10**6, 20.0)])
 def test_the_back_off_doubles_up_to_its_cap(attempts: int, bound: float) -> None:
     """With full jitter: anything from 0 to the bound."""
     policy = RetryPolicy(max_attempts=10**7)
-    assert course(FULL, policy, attempts=attempts) == Again(bound)
-    assert course(FULL, policy, attempts=attempts, jitter=0.0) == Again(0.0)
-    assert course(FULL, policy, attempts=attempts, jitter=0.5) == Again(bound / 2)
+    assert course(FULL, policy, attempts=attempts) == Again(bound, FULL)
+    assert course(FULL, policy, attempts=attempts, jitter=0.0) == Again(0.0, FULL)
+    assert course(FULL, policy, attempts=attempts, jitter=0.5) == Again(bound / 2, FULL)
 
 
 @pytest.mark.parametrize(
@@ -97,26 +97,26 @@ def test_an_address_that_does_not_serve_is_no_reason_to_give_up(error: Transport
 @pytest.mark.parametrize("error", [AudioSourceError("changed"), ConfigurationError("no key")])
 def test_a_fault_on_our_side_goes_nowhere(error: ZhongzhuanError) -> None:
     """No relay can mend it."""
-    assert course(error, another=True) == Stop(None)
+    assert course(error, another=True) == Stop(error)
 
 
 @pytest.mark.parametrize("billed", ["no", "maybe"])
 def test_the_deadline_itself_needs_no_reason(billed: Any) -> None:
     """The error says already why the call has ended."""
     error = TimedOutError("the deadline has passed", phase="deadline", retryable=True, billed=billed)
-    assert course(error, RetryPolicy(deadline_s=1), elapsed_s=1.0, maybe_billed=2, another=True) == Stop(None)
+    assert course(error, RetryPolicy(deadline_s=1), elapsed_s=1.0, maybe_billed=2, another=True) == Stop(error)
 
 
 def test_a_relay_that_is_full_gets_a_longer_rest() -> None:
     """Twice the first bound of one that stumbled."""
-    assert course(BUSY) == Again(1.0)
+    assert course(BUSY) == Again(1.0, BUSY)
 
 
 @given(st.floats(0, 60))
 def test_a_wait_that_was_asked_for_is_kept(asked: float) -> None:
     """To the letter, whatever the jitter."""
     error = RateLimitError("busy", status=429, retryable=True, failover=True, retry_after=asked)
-    assert course(error, jitter=0.3) == Again(asked)
+    assert course(error, jitter=0.3) == Again(asked, error)
 
 
 def test_a_wait_past_the_cap_or_the_deadline_is_not_begun() -> None:
@@ -135,9 +135,9 @@ def test_the_relay_may_say_itself_whether_to_retry() -> None:
     """x-should-retry is obeyed, both ways."""
     told_no = UpstreamError("x", status=502, retryable=True, headers={"x-should-retry": "false"})
     told_yes = BadRequestError("x", status=409, headers={"x-should-retry": "true"})
-    assert course(told_no) == Stop(None)
+    assert course(told_no) == Stop(told_no)
     told_no.failover = True
-    assert course(told_no) == Stop(None)
+    assert course(told_no) == Stop(told_no)
     assert course(told_no, another=True) == Elsewhere()
     assert isinstance(course(told_yes), Again)
     assert isinstance(course(told_yes, another=True), Again)
@@ -149,7 +149,7 @@ def test_the_relay_may_say_itself_whether_to_retry() -> None:
 
 def test_a_stale_connection_is_replaced_at_once() -> None:
     """Without a wait; but not against the limit on what may have been billed, and elsewhere where there is another."""
-    assert course(LOST, was_stale=True) == Again(0.0)
+    assert course(LOST, was_stale=True) == Again(0.0, LOST)
     assert course(LOST, was_stale=True, another=True) == Elsewhere()
     assert isinstance(course(LOST, RetryPolicy(maybe_billed_retries=0), was_stale=True), Stop)
 

@@ -133,11 +133,9 @@ class Endpoint:
         """
         # Written by hand, since the one that attrs makes would keep the key in its arguments, for tracebacks to show.
         api_key = masked(api_key)
-        self.__attrs_init__(
-            normalise_base_url(base_url, allow_http=allow_http),
-            api_key if callable(api_key) else check_api_key(api_key),
-            allow_http=allow_http,
-        )
+        object.__setattr__(self, "base_url", normalise_base_url(base_url, allow_http=allow_http))
+        object.__setattr__(self, "api_key", api_key if callable(api_key) else check_api_key(api_key))
+        object.__setattr__(self, "allow_http", allow_http)
 
     def __repr__(self) -> str:
         """Return the address; never the key."""

@@ -17,7 +17,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.protocol.headers import should_retry
 
-__all__ = ["Again", "Course", "Elsewhere", "RetryQuota", "Situation", "Stop", "decide"]
+__all__ = ["Again", "Course", "Elsewhere", "RetryQuota", "Situation", "Stop", "chances", "decide"]
 
 _MOST_DOUBLINGS = 1000
 """Far above any cap, and below what a float holds."""
@@ -25,10 +25,12 @@ _MOST_DOUBLINGS = 1000
 
 @attrs.frozen
 class Again:
-    """Try the same endpoint once more."""
+    """Begin a new round: the first endpoint that is up, be it the same one."""
 
     wait_s: float
     """Seconds to wait before."""
+    error: ZhongzhuanError
+    """What it is tried again after."""
 
 
 @attrs.frozen
@@ -38,8 +40,10 @@ class Elsewhere:
 
 @attrs.frozen
 class Stop:
-    """Give up; the error goes to the caller."""
+    """Give up; an error goes to the caller."""
 
+    error: ZhongzhuanError
+    """The one that tells most: that of an endpoint that might still have served the call, or else the last."""
     reason: str | None = None
     """Why it was not tried again although it might have helped; None where it could not have."""
 
@@ -52,6 +56,9 @@ class Situation:
     """What there is to know when an attempt has failed."""
 
     error: ZhongzhuanError
+    """That the last attempt ended in."""
+    hope: ZhongzhuanError | None = None
+    """The last failure of another endpoint that may do better when it is tried again; None if there is no such one."""
     attempts: int
     """Made so far, the failed one included."""
     maybe_billed: int
@@ -98,7 +105,7 @@ def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], fl
     """Return what to do.
 
     Never retried is what cannot succeed; what may have been billed is retried `RetryPolicy.maybe_billed_retries` times
-    at most. Another endpoint is tried at once where it may do better; else the same one is, after a wait: what the
+    at most. Another endpoint is tried at once where it may do better; else a new round begins after a wait: what the
     relay asked for, or a full-jitter exponential back-off.
 
     Args:
@@ -109,26 +116,28 @@ def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], fl
     Source: full jitter: "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
     error = situation.error
-    retryable, failover = _chances(error)
+    retryable, failover = chances(error)
+    # A spare endpoint that refuses for good does not end what the first may still serve.
+    last = situation.hope if failover and not retryable and situation.hope is not None else error
     elsewhere = failover and situation.another
-    if not (retryable or elsewhere) or _is_the_deadline(error):
-        return Stop()
+    if not (retryable or elsewhere or last is not error) or _is_the_deadline(error):
+        return Stop(error)
     if error.billed == "maybe" and situation.maybe_billed > policy.maybe_billed_retries:
-        return Stop("it may have been billed; RetryPolicy.maybe_billed_retries says how often that is risked")
+        return Stop(error, "it may have been billed; RetryPolicy.maybe_billed_retries says how often that is risked")
     if situation.attempts >= policy.max_attempts:
-        return Stop(f"{policy.max_attempts} attempts were made" if policy.max_attempts > 1 else None)
+        return Stop(last, f"{policy.max_attempts} attempts were made" if policy.max_attempts > 1 else None)
     left = None if policy.deadline_s is None else policy.deadline_s - situation.elapsed_s
     if left is not None and left <= 0:
-        return Stop(f"the deadline of {policy.deadline_s:g} s has passed")
+        return Stop(last, f"the deadline of {policy.deadline_s:g} s has passed")
     # A relay that was killed looks like a stale connection, so that another endpoint comes first.
     if elsewhere:
         return Elsewhere()
     if situation.was_stale:
-        return Again(0.0)
-    return _after_a_wait(policy, situation, left, jitter)
+        return Again(0.0, last)
+    return _after_a_wait(policy, situation.attempts, last, left, jitter)
 
 
-def _chances(error: ZhongzhuanError) -> tuple[bool, bool]:
+def chances(error: ZhongzhuanError) -> tuple[bool, bool]:
     """Return whether the same endpoint may do better next time, and whether another may now."""
     if isinstance(error, (APIError, InvalidResponseError)):
         told = should_retry(error.headers)
@@ -143,18 +152,18 @@ def _is_the_deadline(error: ZhongzhuanError) -> bool:
 
 
 def _after_a_wait(
-    policy: RetryPolicy, situation: Situation, left: float | None, jitter: Callable[[], float]
+    policy: RetryPolicy, attempts: int, error: ZhongzhuanError, left: float | None, jitter: Callable[[], float]
 ) -> Again | Stop:
-    asked = situation.error.retry_after if isinstance(situation.error, APIError) else None
+    asked = error.retry_after if isinstance(error, APIError) else None
     if asked is not None and asked > policy.retry_after_cap_s:
-        return Stop(f"the relay asks to wait {asked:g} s, longer than RetryPolicy.retry_after_cap_s")
+        return Stop(error, f"the relay asks to wait {asked:g} s, longer than RetryPolicy.retry_after_cap_s")
     if asked is not None:
         wait_s = asked
     else:
         # A relay that is full gets a longer rest than one that stumbled.
-        base = policy.backoff_base_s * (2 if isinstance(situation.error, RateLimitError) else 1)
-        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** min(situation.attempts - 1, _MOST_DOUBLINGS))
+        base = policy.backoff_base_s * (2 if isinstance(error, RateLimitError) else 1)
+        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS))
     if left is not None and wait_s >= left:
         asks = "the relay asks to wait" if asked is not None else "the next attempt would wait"
-        return Stop(f"{asks} {wait_s:g} s, and {max(left, 0):.3g} s are left of the deadline")
-    return Again(wait_s)
+        return Stop(error, f"{asks} {wait_s:g} s, and {max(left, 0):.3g} s are left of the deadline")
+    return Again(wait_s, error)

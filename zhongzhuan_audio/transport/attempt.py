@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 from yarl import URL
@@ -13,12 +14,12 @@ from yarl import URL
 from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key, masked
 from zhongzhuan_audio.errors import (
     APIError,
-    ConfigurationError,
     InvalidResponseError,
     TimedOutError,
     TransportError,
     ZhongzhuanError,
 )
+from zhongzhuan_audio.events import ConnectionOpened, ConnectionReused, Event
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.request import Field, encode_form
 from zhongzhuan_audio.transport.exchange import Route, exchange
@@ -27,6 +28,8 @@ from zhongzhuan_audio.upload.payload import Progress, UploadPayload
 from zhongzhuan_audio.upload.source import Source
 
 __all__ = ["Upload", "attempt", "fresh_key", "hide_key", "read_key"]
+
+logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 3
@@ -44,7 +47,7 @@ class Upload:
     audio_minutes: float = 0.0
     """Length of the recording; 0 where it is not known."""
 
-    def payload(self, *, stall_s: float | None) -> UploadPayload:
+    def payload(self, *, stall_s: float | None, on_connection: Callable[[bool], None]) -> UploadPayload:
         """Return a body for one attempt."""
         boundary = secrets.token_hex(16)
         prefix, suffix = encode_form(self.fields, self.source.filename, boundary=boundary)
@@ -55,6 +58,7 @@ class Upload:
             content_type=f"multipart/form-data; boundary={boundary}",
             stall_s=stall_s,
             on_progress=self.on_progress,
+            on_connection=on_connection,
         )
 
 
@@ -68,6 +72,7 @@ async def attempt(
     headers: Mapping[str, str],
     timeouts: Timeouts,
     payloads: list[UploadPayload],
+    tell: Callable[[Event], None],
 ) -> Answer:
     """Send an upload once and return the answer, whatever its status.
 
@@ -80,6 +85,7 @@ async def attempt(
         headers: Beside the key.
         timeouts: How long each phase may take.
         payloads: Gets each body that was begun, the last at the end: they tell how far it came.
+        tell: Told of each connection that is made or used again.
 
     Raises:
         ZhongzhuanError: No answer came, or the recording is not what it was.
@@ -88,10 +94,14 @@ async def attempt(
     url = URL(endpoint.base_url + upload.path)
     limit_s = timeouts.attempt_limit_s(upload.source.size_bytes)
     limit = asyncio.timeout(limit_s)
+
+    def on_connection(reused: bool) -> None:
+        tell((ConnectionReused if reused else ConnectionOpened)(endpoint=endpoint.base_url))
+
     try:
         async with limit:
             for _ in range(_MAX_REDIRECTS + 1):
-                payloads.append(upload.payload(stall_s=timeouts.upload_stall_s))
+                payloads.append(upload.payload(stall_s=timeouts.upload_stall_s, on_connection=on_connection))
                 answer = _without_key(
                     key,
                     await exchange(
@@ -141,8 +151,9 @@ async def fresh_key(api_key: ApiKey) -> Secret | None:
         api_key.forget()
     try:
         return await read_key(api_key)
-    except ConfigurationError:
+    except Exception as error:  # noqa: BLE001 - a function of the user's may raise anything
         # The refusal says more than a file that is being written just now.
+        logger.warning("the key was refused, and could not be read again: %s", type(error).__name__)
         return None
 
 

@@ -21,7 +21,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.events import CircuitClosed, CircuitOpened, Event
 
-__all__ = ["Failover"]
+__all__ = ["Failover", "Trial"]
 
 _TRIP_AFTER = 3
 """Failures in a row of a relay that does answer."""
@@ -34,17 +34,28 @@ _REFUSALS = (AuthenticationError, QuotaExceededError)
 _NARROW_REFUSALS = (ModelUnavailableError, NotFoundError, PermissionDeniedError)
 
 
+@attrs.frozen(eq=False)
+class Trial:
+    """One use of an endpoint, from `Failover.begin` to its outcome."""
+
+    index: int
+    epoch: int
+    """Of the circuit when it began: an outcome says nothing of a circuit that has opened or closed since."""
+
+
 @attrs.define
 class _Circuit:
     """Closed while `open_until` is None; half-open while a probe is out after that time."""
 
+    epoch: int = 0
+    """Grows whenever it opens or closes."""
     failures: int = 0
     rest_s: float = attrs.field(factory=lambda: _REST_S)
     """How long the next rest of a relay that is down will be."""
     open_until: float | None = None
     open_for_s: float = 0.0
     """How long the present rest is."""
-    probing: bool = False
+    probe: Trial | None = None
 
     def is_resting(self, now: float) -> bool:
         """Tell whether it is too early for a probe."""
@@ -67,11 +78,17 @@ class Failover:
         # When a narrow refusal is forgotten; the next to be so comes first.
         self._without: dict[tuple[int, str], float] = {}
 
-    def first(self, scope: str) -> int:
-        """Return the endpoint to begin with: the first that is up, or else the one that may be up soonest."""
-        chosen = self.another(scope, tried=())
+    def first(self, scope: str, *, out: Collection[int] = ()) -> int | None:
+        """Return the endpoint to begin with: the first that is up, or else the one that may be up soonest.
+
+        Args:
+            scope: Of the call.
+            out: Endpoints that are of no use to it; None comes back only where these are all.
+        """
+        chosen = self.another(scope, tried=out)
         if chosen is None:
-            chosen = min(range(len(self.endpoints)), key=lambda index: self._up_at(index, scope))
+            left = (index for index in range(len(self.endpoints)) if index not in out)
+            chosen = min(left, key=lambda index: self._up_at(index, scope), default=None)
         return chosen
 
     def another(self, scope: str, *, tried: Collection[int]) -> int | None:
@@ -80,7 +97,7 @@ class Failover:
         for index, circuit in enumerate(self._circuits):
             if index in tried or self._without.get((index, scope), now) > now:
                 continue
-            if circuit.open_until is None or (circuit.open_until <= now and not circuit.probing):
+            if circuit.open_until is None or (circuit.open_until <= now and circuit.probe is None):
                 return index
         return None
 
@@ -89,42 +106,53 @@ class Failover:
         until = self._circuits[index].open_until
         return max(never if until is None else until, self._without.get((index, scope), never))
 
-    def begin(self, index: int) -> None:
-        """Take note that an endpoint is tried now; of one that was passed over, this is the only probe."""
+    def begin(self, index: int) -> Trial:
+        """Take note that an endpoint is tried now; of one that was passed over, this is the only probe.
+
+        Returns:
+            What `left` must get at the end, whatever the end is.
+        """
         circuit = self._circuits[index]
-        circuit.probing = circuit.open_until is not None
+        trial = Trial(index, circuit.epoch)
+        if circuit.open_until is not None and circuit.probe is None:
+            circuit.probe = trial
+        return trial
 
-    def left(self, index: int) -> None:
-        """Take note that an attempt was given up without an outcome: cancelled."""
-        self._circuits[index].probing = False
+    def left(self, trial: Trial) -> None:
+        """Take note that a trial is over, with or without an outcome: the next call may probe."""
+        circuit = self._circuits[trial.index]
+        if circuit.probe is trial:
+            circuit.probe = None
 
-    def succeeded(self, index: int) -> None:
+    def succeeded(self, trial: Trial) -> None:
         """Take note of an answer: the endpoint is up."""
-        circuit = self._circuits[index]
-        if circuit.is_resting(self._clock()) and not circuit.probing:
-            # It began before the circuit opened; whoever began after that has found the endpoint down.
+        circuit = self._circuits[trial.index]
+        if trial.epoch != circuit.epoch:
+            # Whoever began after it did has found the endpoint down, or up again.
             return
-        self._circuits[index] = _Circuit()
+        self._circuits[trial.index] = _Circuit(epoch=circuit.epoch + (circuit.open_until is not None))
         if circuit.open_until is not None and len(self.endpoints) > 1:
-            self._tell(CircuitClosed(endpoint=self.endpoints[index].base_url))
+            self._tell(CircuitClosed(endpoint=self.endpoints[trial.index].base_url))
 
-    def failed(self, index: int, error: ZhongzhuanError, scope: str) -> None:
+    def failed(self, trial: Trial, error: ZhongzhuanError, scope: str) -> None:
         """Take note of a failure."""
-        circuit = self._circuits[index]
+        self.left(trial)
+        circuit = self._circuits[trial.index]
         if isinstance(error, _NARROW_REFUSALS):
             # It does answer; other models and other calls may well be served.
-            self._do_without(index, scope)
-            self.succeeded(index)
+            self._do_without(trial.index, scope)
+            self.succeeded(trial)
         elif isinstance(error, _REFUSALS):
-            self._open(index, _REFUSAL_REST_S, error)
+            self._open(trial.index, _REFUSAL_REST_S, error)
         elif isinstance(error, (TransportError, UpstreamError, InvalidResponseError)):
+            if trial.epoch != circuit.epoch:
+                return
             circuit.failures += 1
             if circuit.failures >= _TRIP_AFTER or circuit.open_until is not None or _is_unreachable(error):
-                self._open(index, circuit.rest_s, error)
+                self._open(trial.index, circuit.rest_s, error)
         elif isinstance(error, APIError):
             # A plain refusal shows that it lives.
-            self.succeeded(index)
-        circuit.probing = False
+            self.succeeded(trial)
 
     def _do_without(self, index: int, scope: str) -> None:
         now = self._clock()
@@ -139,6 +167,7 @@ class Failover:
         if circuit.is_resting(now) and not (refused and rest_s > circuit.open_for_s):
             # Calls that ran side by side fail side by side: that is one failure, and one rest.
             return
+        circuit.epoch += 1
         circuit.open_until, circuit.open_for_s = now + rest_s, rest_s
         if not refused:
             circuit.rest_s = min(_LONGEST_REST_S, rest_s * 2)

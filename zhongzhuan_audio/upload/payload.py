@@ -34,7 +34,8 @@ Progress = Callable[[int, int], None]
 class UploadPayload(Payload):
     """A multipart body around a recording.
 
-    One payload serves one attempt; a retry makes another of the same source.
+    One payload serves one attempt; a retry makes another of the same source. `on_connection` is told at its start
+    whether it goes over a kept-alive connection.
 
     Attributes:
         complete: Whether the whole body was handed to the connection; the relay may then have done the work.
@@ -55,6 +56,7 @@ class UploadPayload(Payload):
         content_type: str,
         stall_s: float | None = None,
         on_progress: Progress | None = None,
+        on_connection: Callable[[bool], None] | None = None,
     ) -> None:
         super().__init__(source, content_type=content_type)
         self._source = source
@@ -62,6 +64,7 @@ class UploadPayload(Payload):
         self._suffix = suffix
         self._stall_s = stall_s
         self._on_progress = on_progress
+        self._on_connection = on_connection
         self._size = self._total_bytes = len(prefix) + source.size_bytes + len(suffix)
         self.complete: bool = False
         self.reused: bool | None = None
@@ -89,6 +92,8 @@ class UploadPayload(Payload):
         stream = cast("StreamWriter", writer)
         self.reused = stream.protocol in _used
         _used.add(stream.protocol)
+        if self._on_connection is not None:
+            self._on_connection(self.reused)
         try:
             reader = await self._source.open()
             try:

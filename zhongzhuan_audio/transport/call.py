@@ -1,0 +1,137 @@
+"""What is known of a call while it runs."""
+
+from __future__ import annotations
+
+import time
+
+import attrs
+
+from zhongzhuan_audio.config import RetryPolicy, Secret, Timeouts
+from zhongzhuan_audio.errors import Attempt, TimedOutError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.protocol.retry import Situation, chances
+from zhongzhuan_audio.transport.failover import Failover, Trial
+from zhongzhuan_audio.transport.pacing import Pacer
+from zhongzhuan_audio.upload.payload import UploadPayload
+
+__all__ = ["Call"]
+
+
+@attrs.define(kw_only=True)
+class Call:
+    """One call: its attempts, what each endpoint has said to it, and the attempt that runs now."""
+
+    scope: str
+    policy: RetryPolicy
+    timeouts: Timeouts
+    started: float = attrs.field(factory=time.monotonic)
+    attempts: list[Attempt] = attrs.field(factory=list)
+    keys: dict[int, Secret] = attrs.field(factory=dict)
+    reread: set[int] = attrs.field(factory=set)
+    """Endpoints whose key was asked for again after a refusal."""
+    spent: int = 0
+    """What its last retry took of the quota."""
+    last: ZhongzhuanError | None = None
+    """Why it is being tried again."""
+    pinned: int | None = None
+    """The endpoint that comes next, whatever else is known."""
+
+    _tried: set[int] = attrs.field(factory=set, init=False)
+    """In this round."""
+    _out: set[int] = attrs.field(factory=set, init=False)
+    """Endpoints that cannot serve this call at all."""
+    _hopes: dict[int, ZhongzhuanError] = attrs.field(factory=dict, init=False)
+    """The last failure of each endpoint that may do better next time; the newest at the end."""
+    _was_stale: bool = attrs.field(default=False, init=False)
+    """Whether a kept-alive connection has died under this call already."""
+
+    trial: Trial | None = attrs.field(default=None, init=False)
+    """Of the present attempt; None until its endpoint is chosen."""
+    pacer: Pacer | None = attrs.field(default=None, init=False)
+    sent_at: float | None = attrs.field(default=None, init=False)
+    """When the present attempt began to be sent; None while it has not."""
+    payloads: list[UploadPayload] = attrs.field(factory=list, init=False)
+    """The bodies that the present attempt has begun; more than one where it was redirected."""
+
+    def begin_attempt(self) -> None:
+        """Forget the attempt before."""
+        self.trial = self.pacer = self.sent_at = None
+        self.payloads = []
+
+    def begin_round(self) -> None:
+        """Let all endpoints count again, but those that cannot serve this call."""
+        self._tried.clear()
+
+    def choose(self, failover: Failover) -> int | None:
+        """Return the endpoint to try now; None where the rest of the round has gone down meanwhile."""
+        if self.pinned is not None:
+            index: int | None = self.pinned
+            self.pinned = None
+        elif self._tried:
+            index = failover.another(self.scope, tried=self._tried | self._out)
+        else:
+            index = failover.first(self.scope, out=self._out)
+        if index is not None:
+            self._tried.add(index)
+        return index
+
+    def give_up(self, index: int) -> None:
+        """Take note that an endpoint cannot serve this call."""
+        self._out.add(index)
+        self._hopes.pop(index, None)
+
+    def note(self, index: int, error: ZhongzhuanError) -> None:
+        """Take note of what an endpoint may do yet."""
+        retryable, failover = chances(error)
+        if retryable:
+            self._hopes.pop(index, None)
+            self._hopes[index] = error
+        elif failover:
+            self.give_up(index)
+
+    def situation(self, error: ZhongzhuanError, failover: Failover, *, stale: bool) -> Situation:
+        """Return what there is to know after a failure."""
+        return Situation(
+            error=error,
+            hope=next(reversed(self._hopes.values()), None),
+            attempts=len(self.attempts),
+            maybe_billed=sum(made.billed == "maybe" for made in self.attempts),
+            elapsed_s=self.elapsed_s(),
+            another=failover.another(self.scope, tried=self._tried | self._out) is not None,
+            was_stale=stale,
+        )
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since the call began."""
+        return time.monotonic() - self.started
+
+    def left_s(self) -> float | None:
+        """Return the seconds to the deadline; None where there is none."""
+        return None if self.policy.deadline_s is None else max(0.0, self.policy.deadline_s - self.elapsed_s())
+
+    def died_stale(self, error: ZhongzhuanError) -> bool:
+        """Tell, once, whether a kept-alive connection died before a byte of the answer: it was closed meanwhile."""
+        payload = self.payloads[-1] if self.payloads else None
+        closed = isinstance(error, TransportError) and not isinstance(error, TimedOutError)
+        if self._was_stale or payload is None or not closed or payload.reused is not True or payload.answered:
+            return False
+        self._was_stale = True
+        return True
+
+    def may_be_billed(self) -> bool:
+        """Tell whether the relay has all that it needs to do the work of the present attempt."""
+        return bool(self.payloads and self.payloads[-1].complete)
+
+    def sum_up(self, error: ZhongzhuanError, reason: str | None = None) -> ZhongzhuanError:
+        """Return the error that ends the call, with what all of its attempts came to.
+
+        Args:
+            error: The one.
+            reason: Why it was not tried again, if that has to be said.
+        """
+        error.attempts = tuple(self.attempts)
+        if any(made.billed == "maybe" for made in self.attempts):
+            error.billed = "maybe"
+        if reason:
+            reason = f"not tried again: {reason}"
+            error.hint = f"{error.hint}; {reason}" if error.hint else reason
+        return error
