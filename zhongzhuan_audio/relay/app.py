@@ -12,8 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, final
 
-from zhongzhuan_audio.config import check_api_key
+from zhongzhuan_audio.config import check_api_key, check_kind, masked
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.relay.checks import check_engine, check_host, check_whole
 from zhongzhuan_audio.relay.engines import Engine
 from zhongzhuan_audio.relay.faultplan import FaultPlan
 from zhongzhuan_audio.relay.faults import Fault
@@ -28,9 +29,7 @@ DEFAULT_MAX_UPLOAD_BYTES = 26_214_400
 """The upstream's own limit. Source: its error message."""
 
 _REMEMBERED = 512
-_SHUTDOWN_S = 0.5
-_LINGER_S = 2.0
-"""How long the rest of a refused upload is read away, so that the client sees the answer and not a reset."""
+_MAX_PORT = 65_535
 
 
 @final
@@ -57,6 +56,7 @@ class LocalRelay:
         max_upload_bytes: int = DEFAULT_MAX_UPLOAD_BYTES,
         model_dir: str | os.PathLike[str] | None = None,
         faults: Iterable[Fault] | FaultPlan = (),
+        any_format: bool = False,
     ) -> None:
         """Make a relay; it listens from `start` (or ``async with``) on.
 
@@ -68,28 +68,38 @@ class LocalRelay:
             max_upload_bytes: A larger recording is answered with 413.
             model_dir: For Whisper: a CTranslate2 directory in place of the installed model; see `WhisperEngine`.
             faults: What goes wrong, and when; see `Fault`. `relay.faults.script` changes it at any time.
+            any_format: Leave it to the engine which recordings it can read. False means that a recording is refused
+                for its name's extension, as the upstream does: aac, aiff, caf, mov, mkv and more.
 
         Raises:
             MissingExtraError: `engine` is None and the extra ``local`` is not installed.
             ConfigurationError: A value cannot be used.
         """
-        if max_upload_bytes < 1:
-            raise ConfigurationError("max_upload_bytes must be at least 1")
+        api_key = masked(api_key)
+        check_host(host)
+        check_whole("port", port, lowest=0, highest=_MAX_PORT)
+        check_whole("max_upload_bytes", max_upload_bytes, lowest=1)
+        check_kind("any_format", any_format, bool, "a bool")
         if engine is not None and model_dir is not None:
             raise ConfigurationError("model_dir is for Whisper and says nothing to another engine")
         self.api_key: str | None = None if api_key is None else check_api_key(api_key)
-        self.engine: Engine = WhisperEngine(model_dir) if engine is None else engine
+        plan = _plan(faults)
+        if engine is None:
+            engine = WhisperEngine(model_dir)
+        check_engine(engine)
+        self.engine: Engine = engine
         self.requests: deque[ReceivedRequest] = deque(maxlen=_REMEMBERED)
         """The latest 512 requests, in the order they came; emptied at each start."""
         self.request_count: int = 0
         """All requests since the start."""
         self.billable: int = 0
         """Those since the start that a real relay would have charged for; see `ReceivedRequest.billable`."""
-        self.faults: FaultPlan = faults if isinstance(faults, FaultPlan) else FaultPlan(faults)
+        self.faults: FaultPlan = plan
         """What goes wrong; it begins anew at each start."""
         self._host = host
         self._port = port
         self._limit = max_upload_bytes
+        self._any_format = any_format
         self._base_url: str | None = None
         self._open: AsyncExitStack | None = None
 
@@ -143,8 +153,7 @@ class LocalRelay:
 
     async def _listen(self, stack: AsyncExitStack) -> str:
         # aiohttp takes 170 ms to import: only a relay that starts needs it.
-        from aiohttp import web
-
+        from zhongzhuan_audio.relay.listening import listen
         from zhongzhuan_audio.relay.routes import Routes
 
         if isinstance(self.engine, WhisperEngine):
@@ -156,32 +165,14 @@ class LocalRelay:
             engine=self.engine,
             api_key=self.api_key,
             max_upload_bytes=self._limit,
+            any_format=self._any_format,
             folder=Path(folder.name),
             faults=self.faults,
             remember=self._remember,
             charge=self._charge,
         )
-        runner = web.AppRunner(
-            routes.application(),
-            handler_cancellation=True,
-            access_log=None,
-            shutdown_timeout=_SHUTDOWN_S,
-            lingering_time=_LINGER_S,
-        )
-        stack.push_async_callback(runner.cleanup)
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot listen on {self._host} port {self._port}: {error.strerror or error}",
-                hint="another program may have the port; port 0 takes any free one",
-            ) from error
-        # Before the runner's own clean-up, which would wait for requests that nobody will see the answer of.
-        stack.push_async_callback(routes.break_off)
-        stack.push_async_callback(site.stop)
-        return _address(self._host, runner.addresses[0][1])
+        port = await listen(routes.application(), self._host, self._port, stack=stack, break_off=routes.break_off)
+        return _address(self._host, port)
 
     def _remember(self, received: ReceivedRequest) -> None:
         self.requests.append(received)
@@ -190,6 +181,18 @@ class LocalRelay:
     def _charge(self, received: ReceivedRequest) -> None:
         received.billable = True
         self.billable += 1
+
+
+def _plan(faults: object) -> FaultPlan:
+    if isinstance(faults, FaultPlan):
+        return faults
+    hint = "parse_faults(...) reads a line of them" if isinstance(faults, str) else None
+    if isinstance(faults, str) or not isinstance(faults, Iterable):
+        raise ConfigurationError(f"faults must be a list of Fault, not {type(faults).__name__}", hint=hint)
+    for fault in (listed := tuple(faults)):
+        if not isinstance(fault, Fault):
+            raise ConfigurationError(f"faults must hold Fault, not {type(fault).__name__}", hint="Fault(kind)")
+    return FaultPlan(listed)
 
 
 def _address(host: str, port: int) -> str:

@@ -10,9 +10,11 @@ from typing import Literal, Protocol, TypeAlias
 
 import attrs
 
+from zhongzhuan_audio.config import check_kind
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.models.text import join_texts
+from zhongzhuan_audio.relay.checks import check_names, check_number, check_whole
 
 __all__ = ["Answer", "Engine", "Recognition", "ScriptedAnswer", "ScriptedEngine", "TranscribeOptions"]
 
@@ -69,6 +71,12 @@ class ScriptedAnswer:
     body: str | bytes = ""
     headers: Mapping[str, str] = attrs.field(factory=dict)
     """A Content-Type of JSON, HTML or plain text is added by the look of the body where none is given."""
+
+    def __attrs_post_init__(self) -> None:
+        """Check that it can be sent."""
+        check_whole("status", self.status, lowest=100, highest=999)
+        check_kind("body", self.body, (str, bytes), "str or bytes")
+        check_kind("headers", self.headers, Mapping, "a mapping of strings")
 
 
 class Engine(Protocol):
@@ -127,8 +135,12 @@ class ScriptedEngine:
             answer: Given to every request. Of a list, each in turn, and the last one for ever.
             delay_s: Seconds before each answer; a client that goes away ends the wait.
             models: What ``GET /v1/models`` lists and requests may ask for.
+
+        Raises:
+            ConfigurationError: A value cannot be used.
         """
-        self.models: tuple[str, ...] = tuple(models)
+        check_number("delay_s", delay_s, lowest=0)
+        self.models: tuple[str, ...] = check_names("models", models)
         self.delay_s = delay_s
         self.script(*(answer if isinstance(answer, list | tuple) else (answer,)))
 
@@ -136,10 +148,17 @@ class ScriptedEngine:
         """Put these answers in place of what is left of the old ones; each is given once, and the last one for ever.
 
         Raises:
-            ConfigurationError: There is none.
+            ConfigurationError: There is none, or one of them can be no answer.
         """
         if not answers:
             raise ConfigurationError("a script needs an answer")
+        for answer in answers:
+            fits = isinstance(answer, str | Recognition | ScriptedAnswer | Exception) or callable(answer)
+            if not fits or isinstance(answer, type):
+                given = f"the class {answer.__name__}" if isinstance(answer, type) else type(answer).__name__
+                raise ConfigurationError(
+                    f"an answer must be a text, Recognition, ScriptedAnswer, exception or function, not {given}"
+                )
         self._answers = list(answers)
 
     async def transcribe(

@@ -114,8 +114,16 @@ class FormReader:
             raise too_large(self._limit, self._beside_bytes)
 
 
-def check_options(form: Form, *, size_bytes: int, models: tuple[str, ...]) -> TranscribeOptions:
+def check_options(
+    form: Form, *, size_bytes: int, models: tuple[str, ...], any_format: bool = False
+) -> TranscribeOptions:
     """Return what was asked, checked as the upstream checks it.
+
+    Args:
+        form: As it came.
+        size_bytes: Of the recording.
+        models: The names that may be asked for.
+        any_format: Take a recording whatever its name is.
 
     Raises:
         APIError: The first thing that is wrong.
@@ -138,7 +146,8 @@ def check_options(form: Form, *, size_bytes: int, models: tuple[str, ...]) -> Tr
     options: dict[str, Any] = {"response_format": response_format, "granularities": granularities}
     options |= {"language": _language(one.get("language", "")), "prompt": one.get("prompt") or None}
     options["temperature"] = _temperature(one.get("temperature") or "0")
-    return TranscribeOptions(model=model, filename=_check_file(form, size_bytes), fields=form.fields, **options)
+    filename = _check_file(form, size_bytes, any_format=any_format)
+    return TranscribeOptions(model=model, filename=filename, fields=form.fields, **options)
 
 
 def _granularities(form: Form, response_format: str) -> frozenset[str]:
@@ -170,11 +179,11 @@ def _temperature(text: str) -> float:
     return value
 
 
-def _check_file(form: Form, size_bytes: int) -> str:
+def _check_file(form: Form, size_bytes: int, *, any_format: bool) -> str:
     if form.filename is None:
         raise bad_request("file is required", param="file")
     if not size_bytes:
         raise bad_request("the audio file is empty", param="file")
-    if PurePosixPath(form.filename).suffix.removeprefix(".").lower() not in EXTENSIONS:
+    if not any_format and PurePosixPath(form.filename).suffix.removeprefix(".").lower() not in EXTENSIONS:
         raise not_audio()
     return form.filename

@@ -54,6 +54,7 @@ class Routes:
         engine: Engine,
         api_key: str | None,
         max_upload_bytes: int,
+        any_format: bool,
         folder: Path,
         faults: FaultPlan,
         remember: Callable[[ReceivedRequest], None],
@@ -62,6 +63,7 @@ class Routes:
         self._engine = engine
         self._key = None if api_key is None else api_key.encode()
         self._limit = max_upload_bytes
+        self._any_format = any_format
         self._folder = folder
         self._faults = FaultyAnswers(faults, charge)
         self._remember = remember
@@ -162,7 +164,9 @@ class Routes:
                 received.size_bytes, received.sha256 = spool.size_bytes, spool.sha256
             if _STRIKE in request and request[_STRIKE].replaces_work():
                 return web.Response()
-            options = check_options(form, size_bytes=spool.size_bytes, models=self._engine.models)
+            options = check_options(
+                form, size_bytes=spool.size_bytes, models=self._engine.models, any_format=self._any_format
+            )
             heard = await self._engine.transcribe(spool.path, options)
         finally:
             await spool.discard()

@@ -10,8 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
 
+from zhongzhuan_audio.config import check_kind
 from zhongzhuan_audio.errors import MissingExtraError
 from zhongzhuan_audio.models import Segment, Word
+from zhongzhuan_audio.relay.checks import check_model_dir, check_names, check_whole
 from zhongzhuan_audio.relay.engines import Recognition, TranscribeOptions
 from zhongzhuan_audio.relay.refusals import bad_request, invalid_language, not_audio
 from zhongzhuan_audio.relay.tasks import finish, in_thread
@@ -90,10 +92,14 @@ class WhisperEngine:
 
         Raises:
             MissingExtraError: faster-whisper or the model is not installed.
+            ConfigurationError: A value cannot be used.
         """
+        check_model_dir(model_dir)
+        check_whole("cpu_threads", cpu_threads, lowest=0)
+        check_kind("allow_download", allow_download, bool, "a bool")
+        self.models: tuple[str, ...] = check_names("models", models)
         if find_spec("faster_whisper") is None:
             raise MissingExtraError("the embedded relay's ears are not installed (faster_whisper)", extra="local")
-        self.models: tuple[str, ...] = tuple(models)
         self._weights = find_weights(model_dir, allow_download=allow_download)
         # CTranslate2's own default is four on any machine: on two cores that measured a fifth slower than two.
         self._cpu_threads = cpu_threads or min(_MAX_THREADS, os.cpu_count() or 1)
