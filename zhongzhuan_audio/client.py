@@ -172,7 +172,8 @@ class AsyncClient:
     ) -> Self:
         """Return a client of a relay of its own, on this machine: no key, no network.
 
-        The relay is a real server on 127.0.0.1, started with the first call and stopped by `close`.
+        The relay is a real server on 127.0.0.1, started with the first call and stopped by `close`. It takes every kind
+        of recording that FFmpeg reads, aac, aiff, caf, mov and mkv too.
 
         Args:
             engine: What recognises speech; None takes Whisper base, which needs the extra ``local``.
@@ -186,7 +187,7 @@ class AsyncClient:
         """
         from zhongzhuan_audio.relay import LocalRelay
 
-        relay = LocalRelay(engine, model_dir=model_dir, max_upload_bytes=_LOCAL_UPLOAD_BYTES)
+        relay = LocalRelay(engine, model_dir=model_dir, max_upload_bytes=_LOCAL_UPLOAD_BYTES, any_format=True)
         timeouts = timeouts or Timeouts(answer_stall_s=None)
         client = cls("http://127.0.0.1/v1", "unused", timeouts=timeouts, limits=limits, trust_env=False)
         client._relay = relay

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,8 +26,10 @@ _BEAM_SIZE = 5
 _MAX_THREADS = 4
 _MIN_AUDIO_S = 0.1
 _SAMPLE_RATE = 16_000
-_CONTAINERS = "aac,aiff,amr,flac,matroska,mov,mp3,mpeg,ogg,wav"
-"""FFmpeg's readers for what is taken. Playlists are not among them: one could name any file or address."""
+_CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,rm,tta,voc,w64,wav,wv"
+)
+"""FFmpeg's readers for what is taken: files whole in themselves. Playlists could name any other file or address."""
 
 
 class _Cancelled(Exception):  # noqa: N818 - ends a thread's work, no error is seen
@@ -192,7 +195,6 @@ def _decode(path: Path, cancelled: threading.Event) -> Any:
     import numpy as np
     from av.error import FFmpegError
 
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=_SAMPLE_RATE)
     samples = bytearray()
     try:
         with av.open(
@@ -200,34 +202,41 @@ def _decode(path: Path, cancelled: threading.Event) -> Any:
             metadata_errors="ignore",
             options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
         ) as container:
-            for frame in _frames(container):
+            for piece in _resampled(_frames(container)):
                 if cancelled.is_set():
                     raise _Cancelled
-                for piece in resampler.resample(frame):
-                    samples += piece.to_ndarray().tobytes()
+                samples += piece.to_ndarray().tobytes()
     except (FFmpegError, LookupError):
         # A LookupError means that there is no audio stream.
         raise not_audio() from None
     return np.frombuffer(samples, dtype=np.int16).astype(np.float32) / 32768.0
 
 
-def _frames(container: Any) -> Any:
-    """Give the first audio stream's frames, then None, which makes a resampler give what it holds back.
-
-    Broken packets are passed over, as every player does.
-    """
+def _frames(container: Any) -> Iterator[Any]:
+    """Give the first audio stream's frames; broken packets are passed over, as every player does."""
     from av.error import InvalidDataError
 
     for packet in container.demux(container.streams.audio[0]):
         try:
-            frames = packet.decode()
+            yield from packet.decode()
         except InvalidDataError:
             continue
-        for frame in frames:
-            # Times may have gaps or run backwards, which the resampler refuses; the samples' own order is enough.
-            frame.pts = None
-            yield frame
-    yield None
+
+
+def _resampled(frames: Iterator[Any]) -> Iterator[Any]:
+    """Give the frames as they are wanted; recordings that were joined may change their rate and channels midway."""
+    from av import AudioResampler
+
+    resampler, kind = None, None
+    for frame in frames:
+        new = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or new != kind:
+            yield from resampler.resample(None) if resampler is not None else ()
+            resampler, kind = AudioResampler(format="s16", layout="mono", rate=_SAMPLE_RATE), new
+        # Times may have gaps or run backwards, which the resampler refuses; the samples' own order is enough.
+        frame.pts = None
+        yield from resampler.resample(frame)
+    yield from resampler.resample(None) if resampler is not None else ()
 
 
 def _segment(index: int, piece: Any) -> Segment:
