@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from zhongzhuan_audio import AsyncClient, Client
-from zhongzhuan_audio.errors import AudioSourceError, AuthenticationError, ConfigurationError
+from zhongzhuan_audio.errors import AudioSourceError, AuthenticationError, ConfigurationError, TransportError
 from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 
 
@@ -191,6 +191,55 @@ def test_an_unclosed_local_client_ends_quietly_too(local_relay: LocalRelay, jfk:
     """
     ended = run(code, local_relay, str(jfk))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "heard\n", "")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "threading.Thread(target=work).start()",
+        "pool = ThreadPoolExecutor(1); pool.submit(work); pool.submit(work)",
+    ],
+)
+def test_threads_that_nobody_joined_do_their_work(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path, begin: str
+) -> None:
+    """As with any other thread, the program ends when they have; what was paid for is not thrown away."""
+    scripted_engine.delay_s = 0.2
+    code = f"""
+        import sys, threading
+        from concurrent.futures import ThreadPoolExecutor
+        from zhongzhuan_audio import Client
+        begun = threading.Event()
+        client = Client(on_event=lambda _: begun.set())
+        def work():
+            for _ in range(3):
+                print(client.transcribe(sys.argv[1]).text)
+        {begin}
+        begun.wait()
+    """
+    ended = run(code, local_relay, str(jfk))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("This is a scripted answer.") == local_relay.request_count >= 3
+
+
+def test_closing_from_another_thread_ends_a_call_with_an_error_of_ours(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path
+) -> None:
+    """It says what happened, and that the relay may bill."""
+    scripted_engine.delay_s = 60
+    client = Client(local_relay.base_url, local_relay.api_key)
+
+    def close() -> None:
+        while not local_relay.request_count:
+            time.sleep(0.01)
+        client.close()
+
+    closer = threading.Thread(target=close)
+    closer.start()
+    with pytest.raises(TransportError, match="was closed") as caught:
+        client.transcribe(jfk)
+    closer.join()
+    assert caught.value.billed == "maybe"
 
 
 def test_ctrl_c_cancels_the_request(local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path) -> None:

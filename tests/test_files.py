@@ -50,6 +50,13 @@ def test_a_fault_leaves_the_old_file_and_no_draft(tmp_path: Path, fault: type[Ba
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_an_error_names_the_file_and_not_its_draft(tmp_path: Path) -> None:
+    """A folder that is not there is told by the path that was given."""
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(tmp_path / "nowhere" / "a.srt", "1")
+    assert caught.value.filename == str(tmp_path / "nowhere" / "a.srt")
+
+
 def test_a_fault_before_the_first_file_leaves_nothing(tmp_path: Path) -> None:
     """There was no file, and there is none."""
     with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt"):

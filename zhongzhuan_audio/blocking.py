@@ -7,14 +7,15 @@ client that nobody closes, would hang the interpreter at exit, and hang a forked
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread  # noqa: F401 - registers its own end first
+import concurrent.futures.thread
 import os
 import ssl as ssl_module
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import contextmanager
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
@@ -24,7 +25,7 @@ from anyio.from_thread import BlockingPortal
 
 from zhongzhuan_audio.client import AsyncClient
 from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked
-from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.errors import ConfigurationError, TransportError
 from zhongzhuan_audio.events import OnEvent
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _EXIT_WAIT_S = 2.0
+_LOOK_S = 0.05
+"""How often it is looked at the end whether a pool's thread, which does not end by itself, has work left."""
 # A thread that waits for a lock cannot be interrupted by Ctrl-C on Windows; it looks up this often there.
 _POLL_S = 0.1 if sys.platform == "win32" else None
 
@@ -58,11 +61,12 @@ class _Worker:
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
         self.pid = os.getpid()
+        self.stopped = False
         self._ready: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self.thread = threading.Thread(target=self._main, name="zhongzhuan-audio", daemon=True)
         self.thread.start()
         _living.add(self)
-        self.portal, self._loop, self._stopping = self._ready.result()
+        self.portal, _, _ = self._ready.result()
 
     def _main(self) -> None:
         try:
@@ -83,7 +87,9 @@ class _Worker:
         """Cancel what runs, close the client and end the thread; a forked child has no such thread."""
         if self.pid != os.getpid() or not self.thread.is_alive():
             return
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        self.stopped = True
+        _, loop, stopping = self._ready.result()
+        loop.call_soon_threadsafe(stopping.set)
         if threading.current_thread() is not self.thread:
             self.thread.join(_EXIT_WAIT_S)
 
@@ -91,14 +97,51 @@ class _Worker:
 _living: weakref.WeakSet[_Worker] = weakref.WeakSet()
 
 
+# How many calls each thread that has ever called has under way. Each thread writes its own entry only.
+_callers: dict[threading.Thread, int] = {}
+
+
+@contextmanager
+def _calling() -> Iterator[None]:
+    """Take note that this thread's call is under way."""
+    thread = threading.current_thread()
+    if thread not in _callers:
+        for caller in list(_callers):
+            if not caller.is_alive():
+                _callers.pop(caller, None)
+    _callers[thread] = _callers.get(thread, 0) + 1
+    try:
+        yield
+    finally:
+        _callers[thread] -= 1
+
+
+def _is_awaited(thread: threading.Thread, calls: int) -> bool:
+    """Tell whether the program does not end before this thread has, or before it has done what it was given."""
+    if thread.daemon or thread is threading.current_thread() or not thread.is_alive():
+        return False
+    given = concurrent.futures.thread._threads_queues.get(thread)  # noqa: SLF001
+    return given is None or calls > 0 or not given.empty()
+
+
 def _stop_all() -> None:
-    for worker in list(_living):
-        worker.stop()
+    try:
+        # Python itself waits for these threads a moment later; what they do until then was paid for.
+        while busy := [thread for thread, calls in list(_callers.items()) if _is_awaited(thread, calls)]:
+            busy[0].join(_LOOK_S)
+    finally:
+        for worker in list(_living):
+            worker.stop()
 
 
 # `atexit` comes after the executors of concurrent.futures have shut, and an embedded relay needs one to close. The hook
 # is the one that concurrent.futures itself uses; what registers later runs earlier.
 threading._register_atexit(_stop_all)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("this client is closed", hint="make a new one")
+
 
 # A forked child must not let go of its parent's loop and sockets: closing them would reach into the parent.
 _inherited: list[_Worker] = []
@@ -216,14 +259,28 @@ class Client:
             self._worker.stop()
 
     def _run(self, function: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
-        worker = self._running_worker()
-        if threading.current_thread() is worker.thread:
-            raise RuntimeError("a blocking call from the client's own thread would wait for itself; do it elsewhere")
-        future: Future[T] = worker.portal.start_task_soon(function, worker.client)
+        with _calling():
+            worker = self._running_worker()
+            if threading.current_thread() is worker.thread:
+                raise RuntimeError(
+                    "a blocking call from the client's own thread would wait for itself; do it elsewhere"
+                )
+            try:
+                future: Future[T] = worker.portal.start_task_soon(function, worker.client)
+            except RuntimeError:
+                raise _closed() from None
+            return self._result(worker, future)
+
+    def _result(self, worker: _Worker, future: Future[T]) -> T:
         try:
             while _POLL_S is not None and not future.done():  # pragma: no cover - Windows
                 wait((future,), timeout=_POLL_S)
             return future.result()
+        except CancelledError:
+            if not worker.stopped:
+                raise
+            message = "this client was closed, or the program ended, while the call ran in another thread"
+            raise TransportError(message, billed="maybe", hint="close it when all calls have ended") from None
         except BaseException:
             # `portal.call` would leave the coroutine running after Ctrl-C, paying for an answer that nobody takes.
             future.cancel()
@@ -237,7 +294,7 @@ class Client:
             self._lock, self._pid = threading.Lock(), pid
         with self._lock:
             if self._closed:
-                raise ConfigurationError("this client is closed", hint="make a new one")
+                raise _closed()
             if self._worker is not None and self._worker.pid != pid:
                 _inherited.append(self._worker)
                 self._worker, self._client = None, self._make()

@@ -29,18 +29,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     # 40 characters of a name are 160 bytes at most, well below the 255 that file systems take.
     draft = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
-    file = draft.open("xb")
     try:
-        with file:
+        with draft.open("xb") as file:
             with suppress(FileNotFoundError):
                 draft.chmod(stat.S_IMODE(target.stat().st_mode) & 0o777)
             yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             draft.unlink()
+        if isinstance(error, OSError) and error.filename == os.fspath(draft):
+            # Nobody has heard of the draft.
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
 
 

@@ -122,3 +122,18 @@ def test_the_message_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:7890")
     with pytest.raises(ConfigurationError, match="the https proxy in the environment is a SOCKS proxy"):
         find_proxy(RELAY)
+
+
+def test_only_what_the_environment_names_can_be_gone_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`trust_env=False` does nothing about a proxy that the caller gave."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_proxy("socks5://127.0.0.1:7890")
+    assert "trust_env" not in str(caught.value)
+    assert not parse_proxy("http://127.0.0.1:7890").from_env
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:7890")
+    found = find_proxy(RELAY)
+    assert found is not None
+    assert found.from_env
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:7890")
+    with pytest.raises(ConfigurationError, match="trust_env=False"):
+        find_proxy(RELAY)

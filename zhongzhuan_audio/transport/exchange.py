@@ -161,7 +161,8 @@ def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeout
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             status = f" (status {error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
             proxy = route.proxy.url if route.proxy else "the proxy"
-            return TransportError(f"no way through the proxy {proxy}{status}", hint=_PROXY, **facts)
+            around = "; trust_env=False goes without" if route.proxy and route.proxy.from_env else ""
+            return TransportError(f"no way through the proxy {proxy}{status}", hint=_PROXY + around, **facts)
         case aiohttp.ClientSSLError():
             facts["retryable"] = False
             return TransportError(f"no TLS with {host}: {_reason(error)}", hint=_TLS, **facts)
@@ -171,7 +172,7 @@ def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeout
             return TransportError(f"no connection to {host}: {_reason(error)}", hint=_REACH, **facts)
 
 
-_PROXY = "check that the proxy runs and lets you through; trust_env=False goes without"
+_PROXY = "check that the proxy runs and lets you through"
 _REACH = "check base_url and the network; behind a proxy set HTTPS_PROXY"
 _TLS = "for a company's own authority set SSL_CERT_FILE or pass ssl="
 

@@ -25,10 +25,17 @@ class Proxy:
     """Without user name and password."""
     headers: dict[str, str] | None = attrs.field(default=None, repr=False)
     """``Proxy-Authorization`` where the address held a user name."""
+    from_env: bool = False
+    """Whether the environment named it, and not the caller."""
 
 
-def parse_proxy(address: str, *, origin: str = "proxy") -> Proxy:
+def parse_proxy(address: str, *, origin: str = "proxy", from_env: bool = False) -> Proxy:
     """Return the proxy that an address names; ``host:port`` alone means http.
+
+    Args:
+        address: The address.
+        origin: What names it, for messages.
+        from_env: Whether that is the environment.
 
     Raises:
         ConfigurationError: It is not an http(s) address. SOCKS needs a session of the caller's own.
@@ -42,8 +49,9 @@ def parse_proxy(address: str, *, origin: str = "proxy") -> Proxy:
     if parts.scheme.startswith("socks"):
         raise ConfigurationError(
             f"{origin} is a SOCKS proxy, which aiohttp does not speak",
-            hint="use the proxy program's HTTP port (often the same one), trust_env=False to go without, or a session "
-            "with aiohttp_socks's connector",
+            hint="use the proxy program's HTTP port (often the same one), "
+            + ("trust_env=False to go without, " if from_env else "")
+            + "or a session with aiohttp_socks's connector",
         )
     if parts.scheme not in {"http", "https"} or not host:
         raise ConfigurationError(f"{origin} is not an http:// address", hint="it looks like http://127.0.0.1:7890")
@@ -52,7 +60,7 @@ def parse_proxy(address: str, *, origin: str = "proxy") -> Proxy:
     if parts.username is not None:
         credentials = encode_basic_auth(unquote(parts.username), unquote(parts.password or ""), "utf-8")
         headers = {"Proxy-Authorization": Secret(credentials)}
-    return Proxy(url=f"{parts.scheme}://{netloc}{f':{port}' if port else ''}", headers=headers)
+    return Proxy(url=f"{parts.scheme}://{netloc}{f':{port}' if port else ''}", headers=headers, from_env=from_env)
 
 
 def find_proxy(base_url: str) -> Proxy | None:
@@ -74,7 +82,7 @@ def find_proxy(base_url: str) -> Proxy | None:
     address = proxies.get(parts.scheme) or proxies.get("all")
     if not address or _is_exempt(host, parts.port or _PORTS.get(parts.scheme), proxies.get("no", "")):
         return None
-    return parse_proxy(address, origin=f"the {parts.scheme} proxy in the environment")
+    return parse_proxy(address, origin=f"the {parts.scheme} proxy in the environment", from_env=True)
 
 
 def _is_exempt(host: str, port: int | None, exempt: str) -> bool:
