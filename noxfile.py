@@ -85,6 +85,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def soak(session: nox.Session) -> None:
+    """Make 20,000 calls through a relay that fails 30% of them, and count what is lost, billed and left behind."""
+    _run(session, "python", "tests/bench/soak.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def notebook(session: nox.Session) -> None:
     """Run the blocking client in a notebook's kernel."""
     _run(session, "python", "-m", "pytest", "--quiet", "tests/test_notebook.py")
