@@ -672,9 +672,11 @@ def test_a_count_of_retries_is_a_whole_number(value: object) -> None:
 
 
 def test_an_attempt_may_take_as_long_as_its_upload_needs() -> None:
-    """By default it grows with the size, and has no end where the answer's wait has none."""
+    """By default it grows with the size and the length, and has no end where the answer's wait has none."""
     assert Timeouts().attempt_limit_s(0) == 600
     assert Timeouts().attempt_limit_s(32 * 1024 * 100) == 700
+    assert Timeouts().attempt_limit_s(32 * 1024 * 100, 3600.0) == 4300
+    assert Timeouts(attempt_s=5).attempt_limit_s(1, 3600.0) == 5
     assert Timeouts(answer_stall_s=None).attempt_limit_s(1) is None
     assert Timeouts(attempt_s=5).attempt_limit_s(1 << 30) == 5
     assert Timeouts(attempt_s=None).attempt_limit_s(1) is None

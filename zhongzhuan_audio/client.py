@@ -33,7 +33,7 @@ from zhongzhuan_audio.protocol.response import decode_transcription
 from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
 from zhongzhuan_audio.transport.session import Network, SessionKeeper
 from zhongzhuan_audio.upload.payload import Progress
-from zhongzhuan_audio.upload.source import AudioFile, open_source
+from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine, LocalRelay
@@ -43,6 +43,8 @@ __all__ = ["AsyncClient"]
 
 # A relay's limit is its upstream's; what stays on this machine has none but the disk.
 _LOCAL_UPLOAD_BYTES = 1 << 40
+# A smaller recording cannot be so long that ten minutes are too little for it.
+_LONG_BYTES = 1 << 20
 _OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
 
 
@@ -158,7 +160,8 @@ class AsyncClient:
         self._retry = retry or RetryPolicy()
         self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
         self._on_event = on_event
-        self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), limits or Limits(), session)
+        self._limits = limits or Limits()
+        self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), self._limits, session)
         self._starting = asyncio.Lock()
 
     @classmethod
@@ -279,7 +282,13 @@ class AsyncClient:
         pipeline = await self._ready()
         source = await open_source(file, filename=filename)
         try:
-            upload = Upload(path="/audio/transcriptions", source=source, fields=fields, on_progress=on_progress)
+            upload = Upload(
+                path="/audio/transcriptions",
+                source=source,
+                fields=fields,
+                on_progress=on_progress,
+                audio_s=await self._length_s(source, timeouts or self._timeouts),
+            )
             transcription, attempts = await pipeline.send(
                 upload,
                 scope=f"{upload.path} {model}",
@@ -290,6 +299,14 @@ class AsyncClient:
         finally:
             source.close()
         return attrs.evolve(transcription, attempts=attempts)
+
+    async def _length_s(self, source: Source, timeouts: Timeouts) -> float | None:
+        """Return a recording's length, where anything depends on it."""
+        matters = self._limits.audio_minutes_per_minute is not None or (
+            timeouts.attempt_s == "auto" and source.size_bytes >= _LONG_BYTES
+        )
+        found = await source.probe() if matters else None
+        return found.duration_s if found else None
 
     async def _ready(self) -> Pipeline:
         """Return the pipeline, starting the embedded relay if there is one."""

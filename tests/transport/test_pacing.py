@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import random
 import selectors
+import wave
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio import Limits
+from zhongzhuan_audio import AsyncClient, Limits, Timeouts
 from zhongzhuan_audio.errors import TimedOutError
+from zhongzhuan_audio.events import AttemptStarted
+from zhongzhuan_audio.relay import LocalRelay
 from zhongzhuan_audio.transport.pacing import Gcra, Pacer
 
 
@@ -333,3 +338,44 @@ async def test_ten_thousand_may_wait_and_leave() -> None:
     await tasks[0]
     await asyncio.gather(*tasks, return_exceptions=True)
     assert pacer._running == 0
+
+
+async def test_recordings_are_paced_by_their_length(local_relay: LocalRelay, jfk: Path) -> None:
+    """Eleven seconds of audio at an hour a minute keep the next call waiting for 0.18 s, whatever its concurrency."""
+    begun: list[float] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, AttemptStarted):
+            begun.append(asyncio.get_running_loop().time())
+
+    limits = Limits(audio_minutes_per_minute=60)
+    async with AsyncClient(local_relay.base_url, local_relay.api_key, limits=limits, on_event=listen) as client:
+        await asyncio.gather(*(client.transcribe(jfk) for _ in range(4)))
+    assert all(later - earlier >= 0.18 for earlier, later in pairwise(begun))
+
+
+async def test_a_long_recording_gets_its_time(local_relay: LocalRelay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An attempt's limit knows the length of a recording that is large enough for it to matter, and of no other."""
+    asked: list[float | None] = []
+
+    def limit(_: Timeouts, size_bytes: int, audio_s: float | None = None) -> float:
+        asked.append(audio_s)
+        return 60.0
+
+    monkeypatch.setattr(Timeouts, "attempt_limit_s", limit)
+    async with AsyncClient(local_relay.base_url, local_relay.api_key) as client:
+        for seconds in (10, 100):
+            await client.transcribe(wav(seconds))
+        await client.transcribe(wav(100), timeouts=Timeouts(attempt_s=60))
+    assert asked == [None, 100.0, None]
+
+
+def wav(seconds: int) -> bytes:
+    """Return silence of 16 kHz and 16 bits."""
+    kept = io.BytesIO()
+    with wave.open(kept, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(32_000 * seconds))
+    return kept.getvalue()

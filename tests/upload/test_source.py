@@ -335,3 +335,50 @@ async def test_several_calls_may_send_one_file(tmp_path: Path) -> None:
             for source in sources:
                 source.close()
             assert id(file) not in SharedFile._borrowed
+
+
+async def test_every_kind_of_recording_tells_its_length(mp3: Path) -> None:
+    """From its header, in a thread, and the next pass begins at the start all the same."""
+    with mp3.open("rb") as opened, io.BytesIO(b"before" + MP3) as later:
+        later.seek(6)
+        kinds = [mp3, MP3, opened, later, Remote(MP3, "far.mp3"), OneWay(MP3), chunked(MP3), Upload(MP3, "a.mp3")]
+        for kind in kinds:
+            source = await open_source(kind)
+            found = await source.probe()
+            assert found is not None
+            assert found.duration_s == pytest.approx(11.09, abs=0.1)
+            assert (found.channels, found.sample_rate) == (1, 16_000)
+            assert await content(source) == MP3
+
+
+async def test_what_tells_no_length_is_no_error(mp3: Path) -> None:
+    """Bytes that were not recognised, and a file that is gone, which is told when it is sent."""
+    assert await (await open_source(("a.mp3", bytes(10_000)))).probe() is None
+    source = await open_source(mp3)
+    mp3.unlink()
+    assert await source.probe() is None
+
+
+@pytest.mark.parametrize("kind", [lambda path: path, lambda path: Remote(path.read_bytes(), path.name)])
+async def test_a_probe_can_be_cancelled(mp3: Path, monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    """The thread reads nothing more, and nothing stays open."""
+    began, go_on, left = threading.Event(), threading.Event(), []
+
+    def slow(read_at: Any, size_bytes: int, _: object) -> None:
+        began.set()
+        go_on.wait(10)
+        left.append(read_at(0, size_bytes))
+
+    monkeypatch.setattr("zhongzhuan_audio.audio.duration.probe", slow)
+    source = await open_source(kind(mp3))
+    before = len(os.listdir("/proc/self/fd"))
+    probing = asyncio.create_task(source.probe())
+    await asyncio.to_thread(began.wait)
+    probing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probing
+    go_on.set()
+    while not left:
+        await asyncio.sleep(0.001)
+    assert left == [b""]
+    assert len(os.listdir("/proc/self/fd")) == before

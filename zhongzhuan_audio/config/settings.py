@@ -72,13 +72,21 @@ class Timeouts:
     """From the last byte sent to the first of the answer, and between its parts. A relay answers when the whole
     recording is recognised, so this is minutes."""
     attempt_s: float | Literal["auto"] | None = attrs.field(default="auto", validator=_seconds_or_auto)
-    """One attempt as a whole. "auto" grows with the upload: ten minutes, and a second for each 32 KiB."""
+    """One attempt as a whole. "auto" grows with the work: ten minutes, a second for each 32 KiB of the upload, and the
+    recording's own length where its header tells it."""
 
-    def attempt_limit_s(self, size_bytes: int) -> float | None:
-        """Return how long an attempt to send so many bytes may take, in seconds; None is for ever."""
-        if self.attempt_s == "auto":
-            return None if self.answer_stall_s is None else max(self.answer_stall_s, 600.0) + size_bytes / 32768
-        return self.attempt_s
+    def attempt_limit_s(self, size_bytes: int, audio_s: float | None = None) -> float | None:
+        """Return how long an attempt may take, in seconds; None is for ever.
+
+        Args:
+            size_bytes: Of the recording.
+            audio_s: Its length in seconds; None where it is not known.
+        """
+        if self.attempt_s != "auto":
+            return self.attempt_s
+        if self.answer_stall_s is None:
+            return None
+        return max(self.answer_stall_s, 600.0) + size_bytes / 32768 + (audio_s or 0.0)
 
 
 @attrs.frozen(kw_only=True)

@@ -44,8 +44,8 @@ class Upload:
     source: Source
     fields: Sequence[Field]
     on_progress: Progress | None = None
-    audio_minutes: float = 0.0
-    """Length of the recording; 0 where it is not known."""
+    audio_s: float | None = None
+    """Length of the recording in seconds; None where it is not known."""
 
     def payload(self, *, stall_s: float | None, on_connection: Callable[[bool], None]) -> UploadPayload:
         """Return a body for one attempt."""
@@ -92,7 +92,7 @@ async def attempt(
     """
     headers = {**headers, "Authorization": Secret("Bearer " + key)}
     url = URL(endpoint.base_url + upload.path)
-    limit_s = timeouts.attempt_limit_s(upload.source.size_bytes)
+    limit_s = timeouts.attempt_limit_s(upload.source.size_bytes, upload.audio_s)
     limit = asyncio.timeout(limit_s)
 
     def on_connection(reused: bool) -> None:

@@ -152,7 +152,7 @@ class Pipeline:
         """Wait for a turn and send; return None where there is nowhere to send it to just now."""
         self._check_open()
         opened = self._sessions.open()
-        async with opened.pacer.turn(audio_minutes=upload.audio_minutes):
+        async with opened.pacer.turn(audio_minutes=(upload.audio_s or 0.0) / 60):
             # What is open and what is up may have changed while this call stood in the queue.
             self._check_open()
             index = call.choose(self._failover)

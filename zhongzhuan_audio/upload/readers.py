@@ -42,6 +42,10 @@ class Reader(Protocol):
         """Return the source's size in bytes as it is now."""
         ...
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes from somewhere else, the place in the pass unchanged. Blocks; for a thread."""
+        ...
+
     def close(self) -> None:
         """Let go of what is held."""
         ...
@@ -64,6 +68,10 @@ class BytesReader:
     async def size(self) -> int:
         """Return the number of bytes."""
         return len(self._data)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return a stretch."""
+        return bytes(self._data[offset : offset + size])
 
     def close(self) -> None:
         """Do nothing: the bytes are the caller's."""
@@ -117,6 +125,14 @@ class DescriptorReader:
     async def size(self) -> int:
         """Return the file's size as it is now."""
         return os.fstat(self._fd).st_size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes, fewer at the end; none once the reader is closed."""
+        data = bytearray(size)
+        filled = 0
+        while filled < size and (count := self._read_blocking(memoryview(data)[filled:], offset + filled)):
+            filled += count
+        return bytes(data[:filled])
 
     def close(self) -> None:
         """Close the descriptor, or leave that to the thread that is reading from it just now."""
@@ -203,6 +219,7 @@ class FileReader:
         self._offset = start
         self._owned = shared is None
         self._lock = threading.Lock() if shared is None else shared.lock
+        self._closed = False
         self._file: Any = None
 
     async def readinto(self, view: memoryview) -> int:
@@ -213,8 +230,18 @@ class FileReader:
         """Return how many bytes there are from the starting position on."""
         return await in_thread(self._measure)
 
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes, counted from the starting position; none once the reader is closed."""
+        with self._lock:
+            if self._closed:
+                return b""
+            file = self._opened()
+            file.seek(self._start + offset)
+            return bytes(file.read(size))
+
     def close(self) -> None:
         """Close the file if it was opened here, off the loop; a caller's file stays open."""
+        self._closed = True
         if self._owned and self._file is not None:
             asyncio.get_running_loop().run_in_executor(None, self._file.close)
         self._file = None

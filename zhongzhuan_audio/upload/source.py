@@ -10,7 +10,7 @@ import stat
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from pathlib import PurePath
-from typing import IO, Any, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
@@ -18,6 +18,9 @@ from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, snif
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
 from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader, SharedFile, in_thread
 from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, spool
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.audio.duration import Probe
 
 __all__ = ["AsyncReadable", "AudioFile", "Openable", "Source", "open_source"]
 
@@ -103,6 +106,21 @@ class Source:
         if size != self.size_bytes:
             raise self.changed(size)
 
+    async def probe(self) -> Probe | None:
+        """Return the recording's length, channels and rate as far as its header tells; None where it cannot be read.
+
+        That is told where it is sent.
+        """
+        if self.format is None:
+            return None
+        with suppress(OSError):
+            reader = self._open()
+            try:
+                return await in_thread(_probe, reader, self.size_bytes, self.format)
+            finally:
+                reader.close()
+        return None
+
     def changed(self, size: int) -> AudioSourceError:
         """Return the error for a recording that is not as long as announced."""
         verb = "grew" if size > self.size_bytes else "shrank"
@@ -115,6 +133,13 @@ class Source:
     def close(self) -> None:
         """Let go of what was spooled."""
         self._close()
+
+
+def _probe(reader: Reader, size_bytes: int, kind: AudioFormat) -> Probe:
+    # Most uploads are too short for it to matter: only those that ask pay for the import, here in the thread.
+    from zhongzhuan_audio.audio.duration import probe
+
+    return probe(reader.read_at, size_bytes, kind)
 
 
 class _explained:  # noqa: N801 - reads as a verb at the `with`
