@@ -75,8 +75,8 @@ def test_settings_are_checked_at_construction() -> None:
 
 def test_the_twins_have_the_same_face() -> None:
     """Name by name the same parameters, defaults, annotations and docstring."""
-    public = [name for name in vars(AsyncClient) if not name.startswith("_")]
-    assert "transcribe" in public
+    public = [name for name in dir(AsyncClient) if not name.startswith("_")]
+    assert {"transcribe", "translate"} <= set(public)
     for name in public:
         theirs, ours = getattr(AsyncClient, name), getattr(Client, name)
         if name == "local":

@@ -346,6 +346,6 @@ def test_a_constructor_that_fails_shows_no_key(kind: Any, given: str, monkeypatc
             shown = "".join(line for line in lines if "test_client.py" not in line)
         else:
             pytest.fail("it was taken")
-        assert "zhongzhuan_audio/client.py" in shown
+        assert "zhongzhuan_audio/core.py" in shown
         assert KEY not in shown
         assert "another-secret" not in shown

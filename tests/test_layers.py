@@ -29,6 +29,7 @@ LEVELS = {
     "media": 4,
     "transport": 5,
     "relay": 5,
+    "core": 6,
     "longform": 6,
     "batch": 6,
     "client": 7,

@@ -45,6 +45,7 @@ async def recordings(client: AsyncClient, stream: AsyncIterator[bytes], file: IO
     path: os.PathLike[str] = Path("a.mp3")
     assert_type(await client.transcribe("a.mp3"), Transcription)
     await client.transcribe(path)
+    assert_type(await client.translate(path, prompt="Dear all", response_format="vtt"), Transcription)
     await client.transcribe(b"bytes", filename="a.mp3")
     await client.transcribe(bytearray())
     await client.transcribe(("a.mp3", b"bytes"))

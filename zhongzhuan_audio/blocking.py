@@ -305,3 +305,6 @@ class Client:
 
     @_twin_of(AsyncClient.transcribe)
     def transcribe(self) -> None: ...  # noqa: D102 - it gets the async method's
+
+    @_twin_of(AsyncClient.translate)
+    def translate(self) -> None: ...  # noqa: D102 - it gets the async method's

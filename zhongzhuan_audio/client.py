@@ -1,100 +1,23 @@
-"""The client: checks what is asked, looks at the recording, sends it, decodes the answer."""
+"""The async client: one method for each thing that a relay's audio group does."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import ssl as ssl_module
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import attrs
-from aiohttp import ClientSession
-
-from zhongzhuan_audio._version import __version__
-from zhongzhuan_audio.config import (
-    ApiKey,
-    Endpoint,
-    Limits,
-    RetryPolicy,
-    Timeouts,
-    check_callable,
-    check_kind,
-    endpoints_from_options,
-    masked,
-)
-from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.events import OnEvent
+from zhongzhuan_audio.config import RetryPolicy, Timeouts
+from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.models import Transcription
-from zhongzhuan_audio.protocol.request import Granularity, ResponseFormat, transcription_fields
+from zhongzhuan_audio.protocol.request import Granularity, ResponseFormat, transcription_fields, translation_fields
 from zhongzhuan_audio.protocol.response import decode_transcription
-from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
-from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.protocol.translation import decode_translation
 from zhongzhuan_audio.upload.payload import Progress
-from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
-
-if TYPE_CHECKING:
-    from zhongzhuan_audio.relay import Engine, LocalRelay
+from zhongzhuan_audio.upload.source import AudioFile
 
 __all__ = ["AsyncClient"]
 
 
-# A relay's limit is its upstream's; what stays on this machine has none but the disk.
-_LOCAL_UPLOAD_BYTES = 1 << 40
-# A smaller recording cannot be so long that ten minutes are too little for it.
-_LONG_BYTES = 1 << 20
-_OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
-    for endpoint in (checked := tuple(endpoints)):
-        if not isinstance(endpoint, Endpoint):
-            raise ConfigurationError(
-                f"endpoints must hold Endpoint, not {type(endpoint).__name__}", hint="Endpoint(base_url, api_key)"
-            )
-    if not checked:
-        raise ConfigurationError("endpoints is empty")
-    return checked
-
-
-def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    check_kind("headers", headers, Mapping, "a mapping of strings")
-    for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigurationError("headers must be strings")
-        if not (name and name.isascii() and name.isprintable() and value.isprintable()) or " " in name or ":" in name:
-            raise ConfigurationError(f"headers hold {name!r}, whose name or value cannot stand in a header")
-        if name.lower() in _OWN_HEADERS:
-            raise ConfigurationError(
-                f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key"
-            )
-    return dict(headers or {})
-
-
-def _check_options(*, timeouts: object, retry: object, on_progress: object = None) -> None:
-    check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
-    check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
-    check_callable("on_progress", on_progress)
-
-
-def _require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigurationError(
-            "AsyncClient runs on asyncio only",
-            hint="under trio use the blocking one: await anyio.to_thread.run_sync(Client().transcribe, 'a.mp3')",
-        ) from None
-
-
-class AsyncClient:
+class AsyncClient(ClientCore):
     """An async client of a relay's audio endpoints.
 
     Use it with ``async with``, or call `close` when done. Its calls may run side by side on one event loop.
@@ -122,104 +45,6 @@ class AsyncClient:
     Raises:
         ConfigurationError: There is no key, or an option is wrong. Nothing is sent before the first call.
     """
-
-    def __init__(
-        self,
-        base_url: str | None = None,
-        api_key: ApiKey | None = None,
-        *,
-        endpoints: Sequence[Endpoint] | None = None,
-        timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,
-        limits: Limits | None = None,
-        on_event: OnEvent | None = None,
-        proxy: str | None = None,
-        trust_env: bool = True,
-        ssl: ssl_module.SSLContext | bool | None = None,
-        headers: Mapping[str, str] | None = None,
-        session: ClientSession | None = None,
-        allow_http: bool = False,
-    ) -> None:
-        api_key = masked(api_key)
-        self._relay: LocalRelay | None = None
-        self._pipeline: Pipeline | None = None
-        self._endpoints: tuple[Endpoint, ...] = ()
-        self._closed = False
-        if endpoints is not None and (base_url is not None or api_key is not None):
-            raise ConfigurationError("give either endpoints, or base_url and api_key")
-        if endpoints is None:
-            endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
-        self._endpoints = _checked_endpoints(endpoints)
-        _check_options(timeouts=timeouts, retry=retry)
-        check_kind("limits", limits, Limits, "a Limits")
-        check_callable("on_event", on_event)
-        check_kind("proxy", proxy, str, "an address")
-        check_kind("ssl", ssl, (ssl_module.SSLContext, bool), "an SSLContext or a bool")
-        check_kind("session", session, ClientSession, "an aiohttp.ClientSession")
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or RetryPolicy()
-        self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
-        self._on_event = on_event
-        self._limits = limits or Limits()
-        self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), self._limits, session)
-        self._starting = asyncio.Lock()
-
-    @classmethod
-    def local(
-        cls,
-        engine: Engine | None = None,
-        *,
-        model_dir: str | os.PathLike[str] | None = None,
-        timeouts: Timeouts | None = None,
-        limits: Limits | None = None,
-    ) -> Self:
-        """Return a client of a relay of its own, on this machine: no key, no network.
-
-        The relay is a real server on 127.0.0.1, started with the first call and stopped by `close`. It takes every kind
-        of recording that FFmpeg reads, aac, aiff, caf, mov and mkv too.
-
-        Args:
-            engine: What recognises speech; None takes Whisper base, which needs the extra ``local``.
-            model_dir: Another CTranslate2 Whisper model's folder.
-            timeouts: How long each phase may take; by default an answer may take for ever, since recordings queue for
-                the one model.
-            limits: How much is asked of the relay at once.
-
-        Raises:
-            MissingExtraError: The extra is not installed.
-        """
-        from zhongzhuan_audio.relay import LocalRelay
-
-        relay = LocalRelay(engine, model_dir=model_dir, max_upload_bytes=_LOCAL_UPLOAD_BYTES, any_format=True)
-        timeouts = timeouts or Timeouts(answer_stall_s=None)
-        client = cls("http://127.0.0.1/v1", "unused", timeouts=timeouts, limits=limits, trust_env=False)
-        client._relay = relay
-        return client
-
-    async def __aenter__(self) -> Self:
-        """Return the client."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the client."""
-        await self.close()
-
-    def __repr__(self) -> str:
-        """Return the endpoint's address; never the key."""
-        local = self._relay is not None and self._pipeline is None
-        where = "local" if local else ", ".join(endpoint.base_url for endpoint in self._endpoints)
-        return f"<{type(self).__name__} {where}{' closed' if self._closed else ''}>"
-
-    async def close(self) -> None:
-        """Close the connections, and the embedded relay if there is one. May be called more than once."""
-        self._closed = True
-        if self._pipeline is not None:
-            self._pipeline.close()
-        await self._sessions.close()
-        if self._relay is not None:
-            await self._relay.close()
 
     async def transcribe(
         self,
@@ -278,48 +103,72 @@ class AsyncClient:
             timestamp_granularities=timestamp_granularities,
             extra=extra,
         )
-        _check_options(timeouts=timeouts, retry=retry, on_progress=on_progress)
-        pipeline = await self._ready()
-        source = await open_source(file, filename=filename)
-        try:
-            upload = Upload(
-                path="/audio/transcriptions",
-                source=source,
-                fields=fields,
-                on_progress=on_progress,
-                audio_s=await self._length_s(source, timeouts or self._timeouts),
-            )
-            transcription, attempts = await pipeline.send(
-                upload,
-                scope=f"{upload.path} {model}",
-                decode=lambda answer: decode_transcription(answer, response_format=response_format, now=_now),
-                timeouts=timeouts or self._timeouts,
-                policy=retry or self._retry,
-            )
-        finally:
-            source.close()
-        return attrs.evolve(transcription, attempts=attempts)
-
-    async def _length_s(self, source: Source, timeouts: Timeouts) -> float | None:
-        """Return a recording's length, where anything depends on it."""
-        matters = self._limits.audio_minutes_per_minute is not None or (
-            timeouts.attempt_s == "auto" and source.size_bytes >= _LONG_BYTES
+        return await self._send_recording(
+            file,
+            filename,
+            "/audio/transcriptions",
+            model,
+            fields,
+            decode=decode_transcription,
+            response_format=response_format,
+            timeouts=timeouts,
+            retry=retry,
+            on_progress=on_progress,
         )
-        found = await source.probe() if matters else None
-        return found.duration_s if found else None
 
-    async def _ready(self) -> Pipeline:
-        """Return the pipeline, starting the embedded relay if there is one."""
-        _require_asyncio()
-        if self._closed:
-            raise ConfigurationError("this client is closed", hint="make a new one")
-        if self._pipeline is None:
-            async with self._starting:
-                if self._pipeline is None:
-                    if self._relay is not None:
-                        await self._relay.start()
-                        self._endpoints = (Endpoint(self._relay.base_url, self._relay.api_key or "unused"),)
-                    self._pipeline = Pipeline(
-                        self._sessions, self._endpoints, headers=self._headers, on_event=self._on_event
-                    )
-        return self._pipeline
+    async def translate(
+        self,
+        file: AudioFile,
+        *,
+        model: str = "whisper-1",
+        prompt: str | None = None,
+        response_format: ResponseFormat = "json",
+        temperature: float | None = None,
+        extra: Mapping[str, Any] | None = None,
+        filename: str | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        on_progress: Progress | None = None,
+    ) -> Transcription:
+        """Turn a recording in any language into English text.
+
+        Args:
+            file: As in `transcribe`.
+            model: Model name.
+            prompt: English words that the text is likely to hold, or the text before it.
+            response_format: As in `transcribe`.
+            temperature: Sampling temperature, 0 to 1; None leaves it to the relay, whose default is 0.
+            extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
+            filename: The name that the recording goes out under.
+            timeouts: In place of the client's own, for this call.
+            retry: In place of the client's own, for this call.
+            on_progress: Called on the event loop as ``on_progress(sent_bytes, total_bytes)``.
+
+        Returns:
+            The English text, whatever the format was.
+
+        Raises:
+            ConfigurationError: An option is out of its range; nothing was sent.
+            AudioSourceError: The recording is missing, unreadable, empty, not audio, or changed while it was sent.
+            TransportError: No answer came.
+            NotFoundError: The relay does not translate; many only transcribe.
+            APIError: The relay said no.
+            InvalidResponseError: What came is not a transcript.
+
+        Source: OpenAI's API reference, ``POST /v1/audio/translations``.
+        """
+        fields = translation_fields(
+            model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
+        )
+        return await self._send_recording(
+            file,
+            filename,
+            "/audio/translations",
+            model,
+            fields,
+            decode=decode_translation,
+            response_format=response_format,
+            timeouts=timeouts,
+            retry=retry,
+            on_progress=on_progress,
+        )

@@ -42,6 +42,17 @@ async def test_text(client, jfk):
     assert answer.endswith(".\n")
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+async def test_translations(client, jfk):
+    """The other path: English in, English out, whatever the form."""
+    answer = await client.audio.translations.create(file=jfk, model="whisper-1", temperature=0)
+    assert WORDS in answer.text
+    verbose = await client.audio.translations.create(file=jfk, model="whisper-1", response_format="verbose_json")
+    assert WORDS in verbose.text
+    assert (verbose.language, verbose.segments[0].id) == ("english", 0)
+    assert WORDS in await client.audio.translations.create(file=jfk, model="whisper-1", response_format="srt")
+
+
 @pytest.mark.parametrize(("form", "begin"), [("srt", "1\n00:00:00,000 --> "), ("vtt", "WEBVTT\n\n")])
 async def test_subtitles(client, jfk, form, begin):
     """Both kinds of subtitles."""

@@ -166,6 +166,7 @@ def test_what_the_model_is_asked_and_what_becomes_of_it(tmp_path):
     assert model.asked == {
         "samples": 16_000,
         "language": "zh",
+        "task": "transcribe",
         "initial_prompt": "甲",
         "temperature": 0.5,
         "beam_size": 5,

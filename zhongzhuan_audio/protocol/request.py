@@ -11,7 +11,14 @@ from typing import Any, Literal, TypeAlias, get_args
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.protocol.languages import check_language
 
-__all__ = ["Field", "Granularity", "ResponseFormat", "encode_form", "transcription_fields"]
+__all__ = [
+    "Field",
+    "Granularity",
+    "ResponseFormat",
+    "encode_form",
+    "transcription_fields",
+    "translation_fields",
+]
 
 ResponseFormat: TypeAlias = Literal["json", "text", "srt", "verbose_json", "vtt"]
 Granularity: TypeAlias = Literal["word", "segment"]
@@ -73,6 +80,45 @@ def transcription_fields(
 
     Source: OpenAI's API reference, ``POST /v1/audio/transcriptions``.
     """
+    fields = _common_fields(model, prompt, response_format, temperature, language=language)
+    if timestamp_granularities is not None:
+        fields += _granularity_fields(timestamp_granularities, response_format)
+    if extra is not None:
+        fields += _extra_fields(extra)
+    return tuple(fields)
+
+
+def translation_fields(
+    *,
+    model: str,
+    prompt: str | None = None,
+    response_format: ResponseFormat = "json",
+    temperature: float | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> tuple[Field, ...]:
+    """Check a translation's options and return them as form fields; what is None is not sent.
+
+    Args:
+        model: Sent as it is.
+        prompt: English text before it, or words that it is likely to hold.
+        response_format: What the relay is asked to answer with.
+        temperature: 0 to 1.
+        extra: As in `transcription_fields`.
+
+    Raises:
+        ConfigurationError: An option is out of its range; nothing was sent.
+
+    Source: OpenAI's API reference, ``POST /v1/audio/translations``.
+    """
+    fields = _common_fields(model, prompt, response_format, temperature)
+    if extra is not None:
+        fields += _extra_fields(extra)
+    return tuple(fields)
+
+
+def _common_fields(
+    model: str, prompt: str | None, response_format: str, temperature: float | None, *, language: str | None = None
+) -> list[Field]:
     fields = [("model", _check_text("model", model, required=True))]
     if language is not None:
         fields.append(("language", check_language(language)))
@@ -85,11 +131,7 @@ def transcription_fields(
     fields.append(("response_format", _check_text("response_format", response_format)))
     if temperature is not None:
         fields.append(("temperature", _check_temperature(temperature)))
-    if timestamp_granularities is not None:
-        fields += _granularity_fields(timestamp_granularities, response_format)
-    if extra is not None:
-        fields += _extra_fields(extra)
-    return tuple(fields)
+    return fields
 
 
 def _check_text(name: str, value: object, *, required: bool = False) -> str:

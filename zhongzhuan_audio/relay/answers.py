@@ -50,8 +50,8 @@ def recognition_body(heard: Recognition, options: TranscribeOptions) -> Body:
     if options.response_format == "json":
         return json_body({"text": heard.text, "usage": usage})
     verbose: dict[str, Any] = {
-        "task": "transcribe",
-        "language": language_name(heard.language),
+        "task": options.task,
+        "language": language_name("en" if options.task == "translate" else heard.language),
         "duration": heard.duration,
         "text": heard.text,
     }

@@ -16,7 +16,9 @@ from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.relay.checks import check_names, check_number, check_whole
 
-__all__ = ["Answer", "Engine", "Recognition", "ScriptedAnswer", "ScriptedEngine", "TranscribeOptions"]
+__all__ = ["Answer", "Engine", "Recognition", "ScriptedAnswer", "ScriptedEngine", "Task", "TranscribeOptions"]
+
+Task: TypeAlias = Literal["transcribe", "translate"]
 
 _SCRIPTED_DURATION_S = 1.0
 
@@ -28,6 +30,8 @@ class TranscribeOptions:
     model: str
     filename: str
     """As it was sent."""
+    task: Task = "transcribe"
+    """What is spoken, or the same in English."""
     response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
     language: str | None = None
     """Whisper's code; None where the engine is to find out."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from zhongzhuan_audio.relay.engines import TranscribeOptions
+from zhongzhuan_audio.relay.engines import Task, TranscribeOptions
 from zhongzhuan_audio.relay.languages import whisper_code
 from zhongzhuan_audio.relay.multipart import (
     Event,
@@ -115,12 +115,13 @@ class FormReader:
 
 
 def check_options(
-    form: Form, *, size_bytes: int, models: tuple[str, ...], any_format: bool = False
+    form: Form, *, task: Task, size_bytes: int, models: tuple[str, ...], any_format: bool = False
 ) -> TranscribeOptions:
     """Return what was asked, checked as the upstream checks it.
 
     Args:
         form: As it came.
+        task: What the path stands for.
         size_bytes: Of the recording.
         models: The names that may be asked for.
         any_format: Take a recording whatever its name is.
@@ -147,7 +148,7 @@ def check_options(
     options |= {"language": _language(one.get("language", "")), "prompt": one.get("prompt") or None}
     options["temperature"] = _temperature(one.get("temperature") or "0")
     filename = _check_file(form, size_bytes, any_format=any_format)
-    return TranscribeOptions(model=model, filename=filename, fields=form.fields, **options)
+    return TranscribeOptions(model=model, task=task, filename=filename, fields=form.fields, **options)
 
 
 def _granularities(form: Form, response_format: str) -> frozenset[str]:

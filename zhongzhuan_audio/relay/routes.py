@@ -9,6 +9,7 @@ import secrets
 import string
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import final
 
@@ -24,7 +25,7 @@ from zhongzhuan_audio.relay.answers import (
     recognition_body,
     scripted_type,
 )
-from zhongzhuan_audio.relay.engines import Engine, ScriptedAnswer
+from zhongzhuan_audio.relay.engines import Engine, ScriptedAnswer, Task
 from zhongzhuan_audio.relay.faultplan import FaultPlan
 from zhongzhuan_audio.relay.faultplay import FaultyAnswers, Strike
 from zhongzhuan_audio.relay.form import FORM_SLACK_BYTES, FormReader, check_options
@@ -74,7 +75,8 @@ class Routes:
         """Return the aiohttp application."""
         app = web.Application(middlewares=[self._answer])
         app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/v1/audio/transcriptions", self._transcriptions)
+        app.router.add_post("/v1/audio/transcriptions", partial(self._recordings, "transcribe"))
+        app.router.add_post("/v1/audio/translations", partial(self._recordings, "translate"))
         return app
 
     async def break_off(self) -> None:
@@ -150,7 +152,7 @@ class Routes:
         self._check_key(request)
         return _response(model_list(self._engine.models))
 
-    async def _transcriptions(self, request: web.Request) -> web.StreamResponse:
+    async def _recordings(self, task: Task, request: web.Request) -> web.StreamResponse:
         self._check_key(request)
         received = request[_RECEIVED]
         if received.content_length is not None and received.content_length > self._limit + FORM_SLACK_BYTES:
@@ -165,7 +167,11 @@ class Routes:
             if _STRIKE in request and request[_STRIKE].replaces_work():
                 return web.Response()
             options = check_options(
-                form, size_bytes=spool.size_bytes, models=self._engine.models, any_format=self._any_format
+                form,
+                task=task,
+                size_bytes=spool.size_bytes,
+                models=self._engine.models,
+                any_format=self._any_format,
             )
             heard = await self._engine.transcribe(spool.path, options)
         finally:

@@ -154,6 +154,7 @@ def _recognise(model: Any, path: Path, options: TranscribeOptions, cancelled: th
     pieces, info = model.transcribe(
         samples,
         language=_known_language(model, options.language),
+        task=options.task,
         initial_prompt=options.prompt,
         temperature=options.temperature,
         beam_size=_BEAM_SIZE,

@@ -1,0 +1,262 @@
+"""What every call of a client stands on: its settings, its session, its relay, and the way a recording goes out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl as ssl_module
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+import attrs
+from aiohttp import ClientSession
+
+from zhongzhuan_audio._version import __version__
+from zhongzhuan_audio.config import (
+    ApiKey,
+    Endpoint,
+    Limits,
+    RetryPolicy,
+    Timeouts,
+    check_callable,
+    check_kind,
+    endpoints_from_options,
+    masked,
+)
+from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.events import OnEvent
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.request import Field, ResponseFormat
+from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
+from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.upload.payload import Progress
+from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.relay import Engine, LocalRelay
+
+__all__ = ["ClientCore"]
+
+# A relay's limit is its upstream's; what stays on this machine has none but the disk.
+_LOCAL_UPLOAD_BYTES = 1 << 40
+# A smaller recording cannot be so long that ten minutes are too little for it.
+_LONG_BYTES = 1 << 20
+_OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
+
+
+class _Decode(Protocol):
+    """Makes a transcript of an answer, or raises what it really is."""
+
+    def __call__(self, answer: Answer, *, response_format: str, now: Callable[[], datetime]) -> Transcription: ...
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
+    for endpoint in (checked := tuple(endpoints)):
+        if not isinstance(endpoint, Endpoint):
+            raise ConfigurationError(
+                f"endpoints must hold Endpoint, not {type(endpoint).__name__}", hint="Endpoint(base_url, api_key)"
+            )
+    if not checked:
+        raise ConfigurationError("endpoints is empty")
+    return checked
+
+
+def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    check_kind("headers", headers, Mapping, "a mapping of strings")
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ConfigurationError("headers must be strings")
+        if not (name and name.isascii() and name.isprintable() and value.isprintable()) or " " in name or ":" in name:
+            raise ConfigurationError(f"headers hold {name!r}, whose name or value cannot stand in a header")
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigurationError(
+                f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key"
+            )
+    return dict(headers or {})
+
+
+def _check_options(*, timeouts: object, retry: object, on_progress: object = None) -> None:
+    check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
+    check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
+    check_callable("on_progress", on_progress)
+
+
+def _require_asyncio() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncClient runs on asyncio only",
+            hint="under trio use the blocking one: await anyio.to_thread.run_sync(Client().transcribe, 'a.mp3')",
+        ) from None
+
+
+class ClientCore:
+    """The construction and the life of an `AsyncClient`, which adds the calls."""
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: ApiKey | None = None,
+        *,
+        endpoints: Sequence[Endpoint] | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        limits: Limits | None = None,
+        on_event: OnEvent | None = None,
+        proxy: str | None = None,
+        trust_env: bool = True,
+        ssl: ssl_module.SSLContext | bool | None = None,
+        headers: Mapping[str, str] | None = None,
+        session: ClientSession | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        api_key = masked(api_key)
+        self._relay: LocalRelay | None = None
+        self._pipeline: Pipeline | None = None
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._closed = False
+        if endpoints is not None and (base_url is not None or api_key is not None):
+            raise ConfigurationError("give either endpoints, or base_url and api_key")
+        if endpoints is None:
+            endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
+        self._endpoints = _checked_endpoints(endpoints)
+        _check_options(timeouts=timeouts, retry=retry)
+        check_kind("limits", limits, Limits, "a Limits")
+        check_callable("on_event", on_event)
+        check_kind("proxy", proxy, str, "an address")
+        check_kind("ssl", ssl, (ssl_module.SSLContext, bool), "an SSLContext or a bool")
+        check_kind("session", session, ClientSession, "an aiohttp.ClientSession")
+        self._timeouts = timeouts or Timeouts()
+        self._retry = retry or RetryPolicy()
+        self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
+        self._on_event = on_event
+        self._limits = limits or Limits()
+        self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), self._limits, session)
+        self._starting = asyncio.Lock()
+
+    @classmethod
+    def local(
+        cls,
+        engine: Engine | None = None,
+        *,
+        model_dir: str | os.PathLike[str] | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+    ) -> Self:
+        """Return a client of a relay of its own, on this machine: no key, no network.
+
+        The relay is a real server on 127.0.0.1, started with the first call and stopped by `close`. It takes every kind
+        of recording that FFmpeg reads, aac, aiff, caf, mov and mkv too.
+
+        Args:
+            engine: What recognises speech; None takes Whisper base, which needs the extra ``local``.
+            model_dir: Another CTranslate2 Whisper model's folder.
+            timeouts: How long each phase may take; by default an answer may take for ever, since recordings queue for
+                the one model.
+            limits: How much is asked of the relay at once.
+
+        Raises:
+            MissingExtraError: The extra is not installed.
+        """
+        from zhongzhuan_audio.relay import LocalRelay
+
+        relay = LocalRelay(engine, model_dir=model_dir, max_upload_bytes=_LOCAL_UPLOAD_BYTES, any_format=True)
+        timeouts = timeouts or Timeouts(answer_stall_s=None)
+        client = cls("http://127.0.0.1/v1", "unused", timeouts=timeouts, limits=limits, trust_env=False)
+        client._relay = relay
+        return client
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    def __repr__(self) -> str:
+        """Return the endpoint's address; never the key."""
+        local = self._relay is not None and self._pipeline is None
+        where = "local" if local else ", ".join(endpoint.base_url for endpoint in self._endpoints)
+        return f"<{type(self).__name__} {where}{' closed' if self._closed else ''}>"
+
+    async def close(self) -> None:
+        """Close the connections, and the embedded relay if there is one. May be called more than once."""
+        self._closed = True
+        if self._pipeline is not None:
+            self._pipeline.close()
+        await self._sessions.close()
+        if self._relay is not None:
+            await self._relay.close()
+
+    async def _send_recording(
+        self,
+        file: AudioFile,
+        filename: str | None,
+        path: str,
+        model: str,
+        fields: Sequence[Field],
+        *,
+        decode: _Decode,
+        response_format: ResponseFormat,
+        timeouts: Timeouts | None,
+        retry: RetryPolicy | None,
+        on_progress: Progress | None,
+    ) -> Transcription:
+        _check_options(timeouts=timeouts, retry=retry, on_progress=on_progress)
+        timeouts = timeouts or self._timeouts
+        pipeline = await self._ready()
+        source = await open_source(file, filename=filename)
+        try:
+            upload = Upload(
+                path=path,
+                source=source,
+                fields=fields,
+                on_progress=on_progress,
+                audio_s=await self._length_s(source, timeouts),
+            )
+            transcription, attempts = await pipeline.send(
+                upload,
+                scope=f"{path} {model}",
+                decode=lambda answer: decode(answer, response_format=response_format, now=_now),
+                timeouts=timeouts,
+                policy=retry or self._retry,
+            )
+        finally:
+            source.close()
+        return attrs.evolve(transcription, attempts=attempts)
+
+    async def _length_s(self, source: Source, timeouts: Timeouts) -> float | None:
+        """Return a recording's length, where anything depends on it."""
+        matters = self._limits.audio_minutes_per_minute is not None or (
+            timeouts.attempt_s == "auto" and source.size_bytes >= _LONG_BYTES
+        )
+        found = await source.probe() if matters else None
+        return found.duration_s if found else None
+
+    async def _ready(self) -> Pipeline:
+        """Return the pipeline, starting the embedded relay if there is one."""
+        _require_asyncio()
+        if self._closed:
+            raise ConfigurationError("this client is closed", hint="make a new one")
+        if self._pipeline is None:
+            async with self._starting:
+                if self._pipeline is None:
+                    if self._relay is not None:
+                        await self._relay.start()
+                        self._endpoints = (Endpoint(self._relay.base_url, self._relay.api_key or "unused"),)
+                    self._pipeline = Pipeline(
+                        self._sessions, self._endpoints, headers=self._headers, on_event=self._on_event
+                    )
+        return self._pipeline
