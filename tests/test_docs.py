@@ -29,6 +29,7 @@ from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SENTENCE = "And so, my fellow Americans, ask not."
+MODELS = ("whisper-1", "gpt-4o-transcribe-diarize")
 FIXTURE_PAGE = ROOT / "docs" / "local.md"
 
 
@@ -68,7 +69,7 @@ COMMANDS = [
 @pytest.fixture(scope="module")
 def relay() -> Iterator[LocalRelay]:
     """Run a relay that says one sentence to everyone, in a thread of its own."""
-    relay = LocalRelay(engine=ScriptedEngine(SENTENCE))
+    relay = LocalRelay(engine=ScriptedEngine(SENTENCE, models=MODELS))
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(relay):
         yield relay
 

@@ -46,6 +46,8 @@ async def recordings(client: AsyncClient, stream: AsyncIterator[bytes], file: IO
     assert_type(await client.transcribe("a.mp3"), Transcription)
     await client.transcribe(path)
     assert_type(await client.translate(path, prompt="Dear all", response_format="vtt"), Transcription)
+    await client.transcribe(path, known_speaker_names=["a"], known_speaker_references=[path, "b.wav", b"bytes"])
+    await client.transcribe(path, include=["logprobs"], chunking_strategy={"type": "server_vad"}, strict=False)
     await client.transcribe(b"bytes", filename="a.mp3")
     await client.transcribe(bytearray())
     await client.transcribe(("a.mp3", b"bytes"))

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         UpstreamError,
         ZhongzhuanError,
     )
-    from zhongzhuan_audio.models import Segment, Transcription, Usage, Word
+    from zhongzhuan_audio.models import Logprob, Segment, Transcription, Usage, Word
 
 _HOMES = {
     "blocking": ("Client",),
@@ -73,7 +73,7 @@ _HOMES = {
         "UpstreamError",
         "ZhongzhuanError",
     ),
-    "models": ("Segment", "Transcription", "Usage", "Word"),
+    "models": ("Logprob", "Segment", "Transcription", "Usage", "Word"),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -91,6 +91,7 @@ __all__ = [
     "InvalidResponseError",
     "JournalError",
     "Limits",
+    "Logprob",
     "MissingExtraError",
     "ModelUnavailableError",
     "NoTimingError",

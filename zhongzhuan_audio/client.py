@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.models import Transcription
-from zhongzhuan_audio.protocol.request import Granularity, ResponseFormat, transcription_fields, translation_fields
+from zhongzhuan_audio.protocol.request import (
+    ChunkingStrategy,
+    Granularity,
+    Include,
+    ResponseFormat,
+    TranscriptionFormat,
+    reference_fields,
+    transcription_fields,
+    translation_fields,
+)
 from zhongzhuan_audio.protocol.response import decode_transcription
 from zhongzhuan_audio.protocol.translation import decode_translation
 from zhongzhuan_audio.upload.payload import Progress
+from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
 from zhongzhuan_audio.upload.source import AudioFile
 
 __all__ = ["AsyncClient"]
@@ -53,10 +63,17 @@ class AsyncClient(ClientCore):
         model: str = "whisper-1",
         language: str | None = None,
         prompt: str | None = None,
-        response_format: ResponseFormat = "json",
+        response_format: TranscriptionFormat = "json",
         temperature: float | None = None,
         timestamp_granularities: Iterable[Granularity] | None = None,
+        include: Iterable[Include] | None = None,
+        chunking_strategy: ChunkingStrategy | None = None,
+        known_speaker_names: Sequence[str] | None = None,
+        known_speaker_references: Sequence[SpeakerReference] | None = None,
+        keywords: Iterable[str] | None = None,
+        languages: Iterable[str] | None = None,
         extra: Mapping[str, Any] | None = None,
+        strict: bool = True,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -72,11 +89,20 @@ class AsyncClient(ClientCore):
             language: ISO 639-1 code of what is spoken (``zh``, ``en``; also ``yue``, ``haw``); None lets the model
                 guess.
             prompt: Words that the recording is likely to hold, or the text before it.
-            response_format: What the relay answers with: ``json`` and ``text`` have no times; ``verbose_json``, ``srt``
-                and ``vtt`` have.
+            response_format: What the relay answers with: ``json`` and ``text`` have no times; ``verbose_json``,
+                ``srt``, ``vtt`` and ``diarized_json`` (with speakers) have.
             temperature: Sampling temperature, 0 to 1; None leaves it to the relay, whose default is 0.
             timestamp_granularities: "segment", "word" or both, with ``verbose_json``.
+            include: "logprobs": how sure the model is of each token (gpt-4o-transcribe and its mini).
+            chunking_strategy: "auto", or ``{"type": "server_vad", …}``: how the relay's upstream cuts the recording;
+                gpt-4o-transcribe-diarize needs it past 30 s.
+            known_speaker_names: Names for the voices of the references, at most four (gpt-4o-transcribe-diarize).
+            known_speaker_references: A sample of 2 to 10 s of each voice: paths, bytes or data URLs.
+            keywords: Words that the recording is likely to hold (gpt-transcribe).
+            languages: Codes of what may be spoken (gpt-transcribe).
             extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
+            strict: Refuse a format or a field that the model is known not to take, before anything is sent. Models that
+                this version does not know are always let through.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
             retry: In place of the client's own, for this call.
@@ -101,8 +127,16 @@ class AsyncClient(ClientCore):
             response_format=response_format,
             temperature=temperature,
             timestamp_granularities=timestamp_granularities,
+            include=include,
+            chunking_strategy=chunking_strategy,
+            known_speaker_names=known_speaker_names,
+            speaker_references=len(references := list_references(known_speaker_references)),
+            keywords=keywords,
+            languages=languages,
             extra=extra,
+            strict=strict,
         )
+        fields += reference_fields(await read_references(references))
         return await self._send_recording(
             file,
             filename,

@@ -29,7 +29,8 @@ from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.protocol.answer import Answer
-from zhongzhuan_audio.protocol.request import Field, ResponseFormat
+from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.protocol.request import TranscriptionFormat
 from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
 from zhongzhuan_audio.transport.session import Network, SessionKeeper
 from zhongzhuan_audio.upload.payload import Progress
@@ -209,7 +210,7 @@ class ClientCore:
         fields: Sequence[Field],
         *,
         decode: _Decode,
-        response_format: ResponseFormat,
+        response_format: TranscriptionFormat,
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         on_progress: Progress | None,

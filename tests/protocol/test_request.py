@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from python_multipart import FormParser
 
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.protocol.request import encode_form, transcription_fields
+from zhongzhuan_audio.protocol.form import encode_form
+from zhongzhuan_audio.protocol.request import transcription_fields
 
 BOUNDARY = "0123456789abcdef0123456789abcdef"
 
@@ -260,10 +261,10 @@ def test_extra_values_are_written_as_relays_expect_them(value: Any, sent: dict[s
 
 def test_a_list_of_an_extra_field_is_repeated_under_one_name() -> None:
     """With or without the brackets in the name."""
-    for name in ("include", "include[]"):
+    for name in ("hints", "hints[]"):
         sent = transcription_fields(model="m", extra={name: ["a", "b"]})
-        assert sent[2:] == (("include[]", "a"), ("include[]", "b"))
-    assert fields(extra={"include[]": "a"}) == {"include[]": "a"}
+        assert sent[2:] == (("hints[]", "a"), ("hints[]", "b"))
+    assert fields(extra={"hints[]": "a"}) == {"hints[]": "a"}
 
 
 @pytest.mark.parametrize(

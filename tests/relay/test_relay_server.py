@@ -204,7 +204,7 @@ async def test_too_large(relay, session, name, announced):
     async def pieces() -> AsyncIterator[bytes]:
         yield f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="a.wav"\r\n\r\n'.encode()
         for _ in range(40):
-            yield b"z" * 100_000
+            yield b"z" * 500_000
         yield b"\r\n--b--\r\n"
 
     data: Any = io.BytesIO(b"".join([piece async for piece in pieces()])) if announced else pieces()

@@ -1,5 +1,5 @@
 """What the relay's answers become."""
 
-from zhongzhuan_audio.models.transcription import Segment, Transcription, Usage, Word
+from zhongzhuan_audio.models.transcription import Logprob, Segment, Transcription, Usage, Word
 
-__all__ = ["Segment", "Transcription", "Usage", "Word"]
+__all__ = ["Logprob", "Segment", "Transcription", "Usage", "Word"]

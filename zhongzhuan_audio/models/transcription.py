@@ -17,7 +17,7 @@ from zhongzhuan_audio.files import write_text
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.subtitles import Cue, render_srt, render_vtt
 
-__all__ = ["Segment", "Transcription", "Usage", "Word"]
+__all__ = ["Logprob", "Segment", "Transcription", "Usage", "Word"]
 
 _REPR_CHARS = 60
 _HTML_ROWS = 200
@@ -67,6 +67,17 @@ class Segment:
 
 
 @attrs.frozen(kw_only=True)
+class Logprob:
+    """How sure the model was of a token."""
+
+    token: str
+    logprob: float
+    """Natural logarithm of its probability."""
+    bytes: tuple[int, ...] | None = None
+    """Its UTF-8, which may be a part of a character."""
+
+
+@attrs.frozen(kw_only=True)
 class Usage:
     """What the relay says it counted; None where it does not say."""
 
@@ -91,6 +102,8 @@ class Transcription:
     """Empty where the answer had no times."""
     words: tuple[Word, ...] = ()
     """Empty unless word times were asked for and given."""
+    logprobs: tuple[Logprob, ...] = attrs.field(default=(), repr=False)
+    """Token by token; empty unless asked for and given."""
     usage: Usage | None = None
     body: str = attrs.field(default="", repr=False)
     """The answer, verbatim."""
@@ -161,7 +174,7 @@ class Transcription:
         Numbers that JSON cannot hold (NaN, which some models give as a log probability) count as not known.
         """
         whole = attrs.asdict(self, filter=attrs.filters.exclude("body", "attempts"), value_serializer=_plain)
-        for name in ("segments", "words"):
+        for name in ("segments", "words", "logprobs"):
             whole[name] = [_known(row) for row in whole[name]]
         whole["usage"] = _known(whole["usage"] or {})
         return {name: value for name, value in _known(whole).items() if value not in ([], {})}

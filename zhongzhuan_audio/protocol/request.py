@@ -1,55 +1,56 @@
-"""Options -> form fields -> the bytes around the recording. Pure."""
+"""Options -> form fields. Pure."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias, get_args
 
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.protocol.form import Field, as_text, check_text, extra_fields, is_field_name, list_fields
+from zhongzhuan_audio.protocol.known_models import check_model_takes
 from zhongzhuan_audio.protocol.languages import check_language
 
 __all__ = [
-    "Field",
+    "ChunkingStrategy",
     "Granularity",
+    "Include",
     "ResponseFormat",
-    "encode_form",
+    "TranscriptionFormat",
+    "reference_fields",
     "transcription_fields",
     "translation_fields",
 ]
 
 ResponseFormat: TypeAlias = Literal["json", "text", "srt", "verbose_json", "vtt"]
+TranscriptionFormat: TypeAlias = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
 Granularity: TypeAlias = Literal["word", "segment"]
-Field: TypeAlias = tuple[str, str]
+Include: TypeAlias = Literal["logprobs"]
+ChunkingStrategy: TypeAlias = Literal["auto"] | Mapping[str, Any]
+"""Who cuts the recording: the server as it likes, or by the settings of its voice detection, such as
+``{"type": "server_vad", "silence_duration_ms": 500}``."""
 
 _RESPONSE_FORMATS: tuple[str, ...] = get_args(ResponseFormat)
+_TRANSCRIPTION_FORMATS: tuple[str, ...] = get_args(TranscriptionFormat)
+_MOST_SPEAKERS = 4
 _GRANULARITIES: tuple[str, ...] = get_args(Granularity)
 _OWN_FIELDS = frozenset(
-    {"file", "model", "language", "prompt", "response_format", "temperature", "timestamp_granularities"}
+    {
+        "file",
+        "model",
+        "language",
+        "prompt",
+        "response_format",
+        "temperature",
+        "timestamp_granularities",
+        "include",
+        "chunking_strategy",
+        "known_speaker_names",
+        "known_speaker_references",
+        "keywords",
+        "languages",
+    }
 )
-
-# A quote or a backslash would end the name or change it, and parsers differ on blanks.
-_FIELD_NAME = re.compile(r'(?!\[\]\Z)[^\s"\\]+')
-
-# What relays that look at the part's type expect of a name; the type is lost on most of them.
-_CONTENT_TYPES = {
-    ".aac": "audio/aac",
-    ".aif": "audio/aiff",
-    ".aifc": "audio/aiff",
-    ".aiff": "audio/aiff",
-    ".amr": "audio/amr",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".mp4": "video/mp4",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".webm": "audio/webm",
-}
 
 
 def transcription_fields(
@@ -57,10 +58,17 @@ def transcription_fields(
     model: str,
     language: str | None = None,
     prompt: str | None = None,
-    response_format: ResponseFormat = "json",
+    response_format: TranscriptionFormat = "json",
     temperature: float | None = None,
     timestamp_granularities: Iterable[Granularity] | None = None,
+    include: Iterable[Include] | None = None,
+    chunking_strategy: ChunkingStrategy | None = None,
+    known_speaker_names: Sequence[str] | None = None,
+    speaker_references: int = 0,
+    keywords: Iterable[str] | None = None,
+    languages: Iterable[str] | None = None,
     extra: Mapping[str, Any] | None = None,
+    strict: bool = True,
 ) -> tuple[Field, ...]:
     """Check a transcription's options and return them as form fields; what is None is not sent.
 
@@ -73,19 +81,73 @@ def transcription_fields(
         response_format: What the relay is asked to answer with.
         temperature: 0 to 1.
         timestamp_granularities: "word", "segment" or both; only with ``verbose_json``.
+        include: "logprobs".
+        chunking_strategy: "auto", or settings; these go out as ``chunking_strategy[name]``.
+        known_speaker_names: At most four.
+        speaker_references: How many `reference_fields` will follow: one for each name, or none.
+        keywords: Words that the recording is likely to hold.
+        languages: Codes of what may be spoken.
         extra: Fields that this version does not know. Lists go out as ``name[]``, mappings as JSON.
+        strict: Refuse what the model is known not to take.
 
     Raises:
         ConfigurationError: An option is out of its range; nothing was sent.
 
     Source: OpenAI's API reference, ``POST /v1/audio/transcriptions``.
     """
-    fields = _common_fields(model, prompt, response_format, temperature, language=language)
+    fields = _common_fields(
+        model, prompt, response_format, temperature, language=language, formats=_TRANSCRIPTION_FORMATS
+    )
+    newer = {
+        "timestamp_granularities": timestamp_granularities,
+        "include": include,
+        "chunking_strategy": chunking_strategy,
+        "known_speaker_names": known_speaker_names,
+        "known_speaker_references": speaker_references or None,
+        "keywords": keywords,
+        "languages": languages,
+    }
+    if strict:
+        given = [name for name, value in {"prompt": prompt, **newer}.items() if value is not None]
+        check_model_takes(model, response_format, given)
     if timestamp_granularities is not None:
         fields += _granularity_fields(timestamp_granularities, response_format)
+    fields += list_fields("include", include)
+    if chunking_strategy is not None:
+        fields += _chunking_fields(chunking_strategy)
+    speakers = list_fields("known_speaker_names", known_speaker_names)
+    if len(speakers) > _MOST_SPEAKERS or (speaker_references and len(speakers) != speaker_references):
+        raise ConfigurationError(
+            f"{len(speakers)} known_speaker_names and {speaker_references} known_speaker_references do not go together",
+            hint=f"give a reference for each name, or none, and at most {_MOST_SPEAKERS}",
+        )
+    fields += speakers
+    fields += list_fields("keywords", keywords)
+    fields += [(name, check_language(code)) for name, code in list_fields("languages", languages)]
     if extra is not None:
-        fields += _extra_fields(extra)
+        fields += extra_fields(extra, own=_OWN_FIELDS)
     return tuple(fields)
+
+
+def reference_fields(data_urls: Iterable[str]) -> tuple[Field, ...]:
+    """Return the fields of the samples of known voices."""
+    return tuple(("known_speaker_references[]", url) for url in data_urls)
+
+
+def _chunking_fields(value: ChunkingStrategy) -> list[Field]:
+    name = "chunking_strategy"
+    if isinstance(value, str):
+        if value != "auto":
+            raise ConfigurationError(f'{name} must be "auto" or a mapping, not {value!r}')
+        return [(name, value)]
+    if not isinstance(value, Mapping) or "type" not in value:
+        raise ConfigurationError(f'{name} must be "auto" or a mapping with a type', hint='{"type": "server_vad"}')
+    fields = []
+    for key, setting in value.items():
+        if not is_field_name(key) or set("[]") & set(key):
+            raise ConfigurationError(f"{name} holds {key!r}, which cannot be a field's name")
+        fields.append((f"{name}[{key}]", as_text(name, setting)))
+    return fields
 
 
 def translation_fields(
@@ -112,39 +174,32 @@ def translation_fields(
     """
     fields = _common_fields(model, prompt, response_format, temperature)
     if extra is not None:
-        fields += _extra_fields(extra)
+        fields += extra_fields(extra, own=_OWN_FIELDS)
     return tuple(fields)
 
 
 def _common_fields(
-    model: str, prompt: str | None, response_format: str, temperature: float | None, *, language: str | None = None
+    model: str,
+    prompt: str | None,
+    response_format: str,
+    temperature: float | None,
+    *,
+    language: str | None = None,
+    formats: tuple[str, ...] = _RESPONSE_FORMATS,
 ) -> list[Field]:
-    fields = [("model", _check_text("model", model, required=True))]
+    fields = [("model", check_text("model", model, required=True))]
     if language is not None:
         fields.append(("language", check_language(language)))
     if prompt is not None:
-        fields.append(("prompt", _check_text("prompt", prompt)))
-    if response_format not in _RESPONSE_FORMATS:
+        fields.append(("prompt", check_text("prompt", prompt)))
+    if response_format not in formats:
         raise ConfigurationError(
-            f"response_format {response_format!r} does not exist", hint=f"use one of {', '.join(_RESPONSE_FORMATS)}"
+            f"response_format {response_format!r} does not exist", hint=f"use one of {', '.join(formats)}"
         )
-    fields.append(("response_format", _check_text("response_format", response_format)))
+    fields.append(("response_format", check_text("response_format", response_format)))
     if temperature is not None:
         fields.append(("temperature", _check_temperature(temperature)))
     return fields
-
-
-def _check_text(name: str, value: object, *, required: bool = False) -> str:
-    if not isinstance(value, str):
-        raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
-    if required and not value.strip():
-        raise ConfigurationError(f"{name} is empty", hint="whisper-1 is a good first choice")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ConfigurationError(f"{name} holds half a character (a lone surrogate)") from None
-    # A member of a str enum would format as its own name.
-    return str.__str__(value)
 
 
 def _check_temperature(value: object) -> str:
@@ -172,59 +227,3 @@ def _granularity_fields(values: Iterable[Granularity], response_format: str) -> 
             hint="use response_format='verbose_json'",
         )
     return [("timestamp_granularities[]", value) for value in _GRANULARITIES if value in given]
-
-
-def _extra_fields(extra: Mapping[str, Any]) -> list[Field]:
-    if not isinstance(extra, Mapping):
-        raise ConfigurationError(f"extra must be a mapping of names to values, not {type(extra).__name__}")
-    fields: list[Field] = []
-    for name, value in extra.items():
-        if not isinstance(name, str) or not _FIELD_NAME.fullmatch(name) or not name.isprintable():
-            raise ConfigurationError(f"extra holds {name!r}, which cannot be a field's name")
-        name = str.__str__(name)  # noqa: PLW2901 - a member of a str enum formats as its own name
-        if name == "stream":
-            raise ConfigurationError("extra holds 'stream'", hint="this call reads one whole answer")
-        if name.removesuffix("[]") in _OWN_FIELDS:
-            raise ConfigurationError(f"extra holds {name!r}", hint="give it as an argument; no field is sent twice")
-        if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray, memoryview)):
-            key = f"{name.removesuffix('[]')}[]"
-            fields += [(key, _as_text(name, item)) for item in value]
-        elif value is not None:
-            fields.append((name, _as_text(name, value)))
-    return fields
-
-
-def _as_text(name: str, value: object) -> str:
-    if isinstance(value, str):
-        return _check_text(name, value)
-    if isinstance(value, (bool, int, float, Mapping)):
-        try:
-            plain = dict(value) if isinstance(value, Mapping) else value
-            text = json.dumps(plain, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ConfigurationError(f"extra[{name!r}] cannot be sent: {error}") from None
-        return _check_text(f"extra[{name!r}]", text)
-    raise ConfigurationError(f"extra[{name!r}] cannot be sent as a {type(value).__name__}")
-
-
-def encode_form(fields: Sequence[Field], filename: str, *, boundary: str) -> tuple[bytes, bytes]:
-    """Return the bytes of a multipart form before and after the recording's own.
-
-    Args:
-        fields: Names and values; neither holds what would end a header.
-        filename: As `wire_filename` makes it: raw UTF-8 without quotes, backslashes or control characters. Percent
-            encoding (RFC 5987) is read literally by Go, Node and Starlette servers.
-        boundary: Unguessable, so that no recording can hold it.
-
-    Source: RFC 7578.
-    """
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields
-    ]
-    extension = filename[filename.rfind(".") :] if "." in filename else ""
-    content_type = _CONTENT_TYPES.get(extension, "application/octet-stream")
-    parts.append(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{filename}"\r\n'
-        f"Content-Type: {content_type}\r\n\r\n"
-    )
-    return "".join(parts).encode(), f"\r\n--{boundary}--\r\n".encode()

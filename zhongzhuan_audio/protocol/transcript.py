@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from zhongzhuan_audio.models import Segment, Transcription, Usage, Word
+from zhongzhuan_audio.models import Logprob, Segment, Transcription, Usage, Word
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -62,6 +62,7 @@ def _converter() -> Converter:
         duration=by(_duration),
         segments=by(_segments),
         words=by(_words),
+        logprobs=by(_logprobs),
         usage=by(lambda value: read_usage(value, Usage) if value and isinstance(value, dict) else None),
         body=override(omit=True),
         request_id=override(omit=True),
@@ -124,6 +125,20 @@ def _words(value: Any) -> tuple[Word, ...]:
             start, end = times
         words.append(Word(word=word.strip(), start=start, end=end))
     return tuple(words)
+
+
+def _logprobs(value: Any) -> tuple[Logprob, ...]:
+    if not isinstance(value, list):
+        return ()
+    logprobs: list[Logprob] = []
+    for row in value:
+        if not isinstance(row, dict):
+            continue
+        token, logprob, spelt = row.get("token"), _number(row.get("logprob")), row.get("bytes")
+        if isinstance(token, str) and logprob is not None:
+            utf8 = tuple(spelt) if isinstance(spelt, list) and {*map(type, spelt)} <= {int} else None
+            logprobs.append(Logprob(token=token, logprob=logprob, bytes=utf8))
+    return tuple(logprobs)
 
 
 def _times(start: Any, end: Any) -> tuple[float, float] | None:

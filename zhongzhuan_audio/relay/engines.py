@@ -32,7 +32,7 @@ class TranscribeOptions:
     """As it was sent."""
     task: Task = "transcribe"
     """What is spoken, or the same in English."""
-    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
     language: str | None = None
     """Whisper's code; None where the engine is to find out."""
     prompt: str | None = None

@@ -31,11 +31,13 @@ from zhongzhuan_audio.relay.spool import Spool
 
 __all__ = ["FORM_SLACK_BYTES", "Form", "FormReader", "check_options"]
 
-FORM_SLACK_BYTES = 1 << 20
-"""What a request may have beside the recording: fields, part headers, boundaries."""
+FORM_SLACK_BYTES = 16 << 20
+"""What a request may have beside the recording: fields, samples of voices, part headers, boundaries."""
 _FIELD_BYTES = 64 * 1024
+_SAMPLES = "known_speaker_references[]"
+_SAMPLE_BYTES = 12 << 20
 _FIELDS = 64
-_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 _GRANULARITIES = ("word", "segment")
 
 
@@ -108,8 +110,9 @@ class FormReader:
         self._beside_bytes += len(data)
         if self._part.filename is None:
             self._value += data
-            if len(self._value) > _FIELD_BYTES:
-                raise bad_request(f"the field is longer than {_FIELD_BYTES} bytes", param=self._part.name)
+            most = _SAMPLE_BYTES if self._part.name == _SAMPLES else _FIELD_BYTES
+            if len(self._value) > most:
+                raise bad_request(f"the field is longer than {most} bytes", param=self._part.name)
         if self._beside_bytes > self._limit + FORM_SLACK_BYTES:
             raise too_large(self._limit, self._beside_bytes)
 

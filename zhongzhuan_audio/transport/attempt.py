@@ -21,7 +21,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.events import ConnectionOpened, ConnectionReused, Event
 from zhongzhuan_audio.protocol.answer import Answer
-from zhongzhuan_audio.protocol.request import Field, encode_form
+from zhongzhuan_audio.protocol.form import Field, encode_form
 from zhongzhuan_audio.transport.exchange import Route, exchange
 from zhongzhuan_audio.transport.session import Opened
 from zhongzhuan_audio.upload.payload import Progress, UploadPayload
