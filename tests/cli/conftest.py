@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,24 @@ KEY = "sk-very-secret-0123456789"
 SOUND = b"ID3\x04\x00 not much of a sound" * 40
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
+Spooled = tuple[Path, Callable[[int, int], None]]
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture
+def spooled(tmp_path_factory: pytest.TempPathFactory) -> Spooled:
+    """Return a temporary folder for a process, and a function that waits until uploads of so many bytes are in it."""
+    folder = tmp_path_factory.mktemp("temporary")
+
+    def wait(count: int, size_bytes: int) -> None:
+        for _ in range(6000):
+            sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
+            if len(sizes) == count and min(sizes) >= size_bytes:
+                return
+            time.sleep(0.01)
+        pytest.fail(f"{sizes} and not {count} of {size_bytes}")
+
+    return folder, wait
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -117,15 +119,90 @@ def test_ctrl_c_ends_it(relay, folder, start, held):
     assert list((folder / "out").iterdir()) == []
 
 
-def test_ctrl_c_while_stdin_is_read(relay, start):
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_ends_it_like_ctrl_c(relay, folder, start, held, ctrl_c):
+    """What stops it for good ends it in the same order, with 143, also in the background, where Ctrl-C is ignored."""
+    came, _ = held
+    signal.signal(signal.SIGINT, ctrl_c)
+    process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
+    assert came.wait(30)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, b"")
+    summary = "interrupted: 0 transcribed, 0 failed, 1 under way (the relay may bill them), 1 not sent\n"
+    assert err.decode() == summary
+    assert list((folder / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_stdin_is_read(relay, start, number, code):
     """A terminal or a pipe that gives nothing does not hold the command."""
     process = start("transcribe", "-")
     process.stdin.write(bytes(1_000_000))  # more than a pipe holds: most of it is read when this returns
     process.stdin.flush()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    process.send_signal(number)
+    assert process.wait(30) == code
     assert process.stderr.read() == b"zhongzhuan-audio: interrupted\n"
     assert relay.request_count == 0
+
+
+@pytest.mark.real_model
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_local_recognition_that_is_stopped_leaves_nothing(start, jfk, tmp_path, spooled, number, code):
+    """No recording stays in the temporary folder, and nothing is said of bills."""
+    temporary, wait = spooled
+    long = tmp_path / "long.mp3"
+    long.write_bytes(jfk.read_bytes() * 30)
+    process = start("transcribe", long, "--local", env={"TMPDIR": str(temporary)})
+    wait(1, long.stat().st_size)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, b"")
+    assert err == b"interrupted: 0 transcribed, 0 failed, 1 under way, 0 not sent\n"
+    assert list(temporary.iterdir()) == []
+
+
+def test_ctrl_c_while_it_is_imported():
+    """Ctrl-C before the command is there is one line too, even where Python's imports would swallow it."""
+    script = """
+        import os, signal, sys, weakref
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        class Finder:
+            def find_spec(self, name, *_):
+                if name == "zhongzhuan_audio.cli":
+                    finder = Finder()
+                    weakref.finalize(finder, os.kill, os.getpid(), signal.SIGINT)
+                    del finder
+
+        sys.meta_path.insert(0, Finder())
+        from zhongzhuan_audio.__main__ import main
+        sys.argv[1:] = ["--version"]
+        sys.exit(main())
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(script)], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"zhongzhuan-audio: interrupted\n")
+
+
+ASCII_ONLY = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have names in UTF-8 only")
+@pytest.mark.parametrize("env", [{}, {"PYTHONIOENCODING": "ascii"}, ASCII_ONLY])
+def test_any_name_goes(relay, folder, command, env):
+    """Names in any script, long ones, and such as are no text at all, are sent and kept wherever Python runs."""
+    names = ["会议.mp3".encode(), "长".encode() * 80 + b".mp3", b"\xff\xfe.mp3", b"\xff" * 240 + b".mp3"]
+    for name in names:
+        Path(os.fsdecode(name)).write_bytes((folder / "a.mp3").read_bytes())
+    out = os.fsdecode("转写".encode() + b"\xff")
+    done = command("transcribe", *map(os.fsdecode, names), os.fsdecode(b"missing\xff"), "--output-dir", out, env=env)
+    assert b"Traceback" not in done.stderr
+    assert done.stderr.endswith(b"4 transcribed, 1 failed\n")
+    assert done.returncode == 1
+    kept = {os.fsencode(path.name) for path in Path(out).iterdir()}
+    assert {"会议.txt".encode(), b"\xff\xfe.txt", b"\xff" * 200 + b".txt"} < kept
+    assert len(kept) == 4
+    assert sorted(path.suffix for path in folder.iterdir() if path.is_file()) == [".mp3"] * 6
 
 
 def test_verbose_never_shows_the_key(relay, folder, command, tmp_path):

@@ -101,7 +101,7 @@ async def test_a_signal_while_it_loads_counts(capsys):
     ("argv", "complaint"),
     [
         (["--model-dir", "missing"], "missing"),
-        (["--api-key", "two words"], "api_key holds a blank"),
+        (["--api-key", "two words"], "--api-key holds a blank"),
         (["--port", "TAKEN"], "cannot listen on 127.0.0.1 port"),
     ],
 )

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from zhongzhuan_audio.cli import run
-from zhongzhuan_audio.errors import BadRequestError, QuotaExceededError
+from zhongzhuan_audio.errors import QuotaExceededError
 from zhongzhuan_audio.relay import ScriptedAnswer
 
 SRT = "1\n00:00:00,000 --> 00:00:01,000\n你好\n\n"
@@ -66,11 +66,12 @@ def test_a_model_without_times_is_asked_for_json(relay, scripted_engine, folder,
     assert asked(relay, "response_format") == ["json"]
 
 
-def test_verbose_json_is_asked_of_any_model(relay, scripted_engine, folder, capsys):
-    """Who names the format gets what the relay says to it."""
-    scripted_engine.script(BadRequestError("response_format 'verbose_json' is not compatible", status=400))
-    assert run(["transcribe", "a.mp3", "--format", "verbose_json", "--model", "gpt-4o-transcribe"]) == 1
-    assert "not compatible" in capsys.readouterr().err
+def test_verbose_json_is_asked_of_any_model_that_may_give_it(relay, folder, capsys):
+    """Who names the format gets it asked for, unless the model is known not to give it: that costs no request."""
+    assert run(["transcribe", "a.mp3", "--format", "verbose_json", "--model", "gpt-4o-transcribe"]) == 2
+    assert "only with json — whisper-1 would\n" in capsys.readouterr().err
+    assert not relay.requests
+    assert run(["transcribe", "a.mp3", "--format", "verbose_json", "--model", "gpt-4o-transcribe-x"]) == 1
     assert asked(relay, "response_format") == ["verbose_json"]
 
 

@@ -13,6 +13,7 @@ from zhongzhuan_audio.cli.exit_codes import INTERRUPTED, OK, WRONG_USAGE
 from zhongzhuan_audio.cli.render import complain
 from zhongzhuan_audio.cli.serve import serve
 from zhongzhuan_audio.cli.transcribe import transcribe
+from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.config import API_KEY_FILE_VARIABLE, API_KEY_VARIABLE, BASE_URL_VARIABLE, DEFAULT_BASE_URL
 from zhongzhuan_audio.errors import ConfigurationError
 
@@ -52,7 +53,8 @@ def run(argv: Sequence[str]) -> int:
         argv: What stands on the command line after the command's name.
 
     Returns:
-        The exit code: 0 all is well, 1 something failed, 2 the command or a setting is wrong, 130 interrupted.
+        The exit code: 0 all is well, 1 something failed, 2 the command or a setting is wrong, 130 interrupted, 143
+        terminated.
     """
     for stream in (sys.stdout, sys.stderr):
         # A console's code page may lack what a file's name or a relay's message holds. A transcript goes out as bytes.
@@ -63,7 +65,7 @@ def run(argv: Sequence[str]) -> int:
     except CycloptsError:
         return WRONG_USAGE  # cyclopts has said what is wrong
     except ConfigurationError as error:
-        complain(f"zhongzhuan-audio: {error}")
+        complain(f"zhongzhuan-audio: {in_options(error)}")
         return WRONG_USAGE
     except KeyboardInterrupt:
         complain("zhongzhuan-audio: interrupted")

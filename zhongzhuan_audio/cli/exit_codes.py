@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["FAILED", "INTERRUPTED", "OK", "WRONG_USAGE"]
+__all__ = ["FAILED", "INTERRUPTED", "OK", "TERMINATED", "WRONG_USAGE"]
 
 OK: Final = 0
 FAILED: Final = 1
@@ -13,3 +13,5 @@ WRONG_USAGE: Final = 2
 """The command or a setting is wrong."""
 INTERRUPTED: Final = 130
 """Ctrl-C, by the shells' convention: 128 and the signal's number."""
+TERMINATED: Final = 143
+"""SIGTERM, by the same convention."""

@@ -70,8 +70,10 @@ def _key(name: str) -> str:
 
 
 def _fitting(name: str) -> str:
-    encoded = os.fsencode(name)
-    return name if len(encoded) <= _NAME_BYTES else encoded[:_NAME_BYTES].decode(errors="ignore")
+    # By characters, as the file system writes them: a name may hold bytes that are no characters at all.
+    while len(os.fsencode(name)) > _NAME_BYTES:
+        name = name[:-1]
+    return name
 
 
 def _is_in_the_way(path: Path, inputs: set[str]) -> bool:

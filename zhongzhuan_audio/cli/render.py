@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Reporter(AbstractContextManager["Reporter"]):
 
     def fail(self, label: str, error: Exception) -> None:
         """Name a recording and why it failed."""
-        reason = str(error) if isinstance(error, ZhongzhuanError) else f"{type(error).__name__}: {error}"
+        reason = str(in_options(error)) if isinstance(error, ZhongzhuanError) else f"{type(error).__name__}: {error}"
         named = isinstance(error, AudioSourceError) and label in reason
         self.say(reason if named else f"{label}: {reason}")
 

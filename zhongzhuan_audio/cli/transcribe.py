@@ -16,9 +16,10 @@ import attrs
 from cyclopts import CycloptsError, Parameter
 from cyclopts.validators import Number
 
-from zhongzhuan_audio.cli.exit_codes import FAILED, INTERRUPTED
+from zhongzhuan_audio.cli.exit_codes import FAILED
 from zhongzhuan_audio.cli.plan import STDIN, plan_targets, prepare_folder, resolve_names
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, print_bytes
+from zhongzhuan_audio.cli.signals import sigterm_interrupts
 from zhongzhuan_audio.cli.work import UNTIMED_SUFFIX, Form, Job, Work
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError
 
@@ -98,6 +99,20 @@ def transcribe(
     """
     names = resolve_names(files)
     _check(options, names)
+    with sigterm_interrupts() as interruption:
+        try:
+            return _transcribe(options, names)
+        except KeyboardInterrupt as interrupt:
+            complain(str(interrupt) or "zhongzhuan-audio: interrupted")
+            return interruption.exit_code
+
+
+def _transcribe(options: Options, names: Sequence[str]) -> int:
+    """Do it.
+
+    Raises:
+        KeyboardInterrupt: Interrupted, with a sum of what is done where the work had begun.
+    """
     with ExitStack() as stack:
         stack.enter_context(logging_to_stderr(wanted=options.verbose))
         client = _client(options)
@@ -123,8 +138,7 @@ def transcribe(
             with reporter:
                 asyncio.run(go_through())
         except KeyboardInterrupt:
-            complain(_interrupted(work, len(jobs)))
-            return INTERRUPTED
+            raise KeyboardInterrupt(_interrupted(work, len(jobs), local=options.local)) from None
     return _finished(work, reporter, len(jobs))
 
 
@@ -175,14 +189,19 @@ def _client(options: Options) -> AsyncClient:
     """
     # The client imports aiohttp, a sixth of a second that --help does not need.
     from zhongzhuan_audio.client import AsyncClient
-    from zhongzhuan_audio.config import KeyFile, Limits, endpoints_from_options
+    from zhongzhuan_audio.config import BASE_URL_VARIABLE, KeyFile, Limits, endpoints_from_options
 
     limits = Limits(max_concurrency=options.concurrency)
     if options.local:
         # It hears one recording after the other, so that the last of some long ones may well wait for an hour.
         return AsyncClient.local(limits=limits)
     key_file = None if options.api_key_file is None else KeyFile(options.api_key_file)
-    endpoints = endpoints_from_options(options.base_url, key_file, allow_http=options.allow_http)
+    try:
+        endpoints = endpoints_from_options(options.base_url, key_file, allow_http=options.allow_http)
+    except ConfigurationError as error:
+        if options.base_url is None:
+            error.message = error.message.replace("base_url", BASE_URL_VARIABLE)
+        raise
     for endpoint in endpoints:
         if isinstance(endpoint.api_key, KeyFile):
             endpoint.api_key()
@@ -233,9 +252,10 @@ def _finished(work: Work, reporter: Reporter, total: int) -> int:
     return work.exit_code if taken else FAILED
 
 
-def _interrupted(work: Work, total: int) -> str:
+def _interrupted(work: Work, total: int, *, local: bool) -> str:
     under_way = work.begun - len(work.kept) - len(work.failed)
+    bill = "" if local or not under_way else " (the relay may bill them)"
     return (
         f"interrupted: {len(work.kept)} transcribed, {len(work.failed)} failed, "
-        f"{under_way} under way (the relay may bill them), {total - work.begun} not sent"
+        f"{under_way} under way{bill}, {total - work.begun} not sent"
     )
