@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ssl as ssl_module
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -78,6 +79,12 @@ async def exchange(
             **route.options(),
         ) as response:
             payload.answered = True
+            if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                # What comes now would be taken for the answer to the next request.
+                payload.hang_up()
+                host = URL(route.endpoint).host
+                billed: Billed = "maybe" if payload.complete else "no"
+                raise _cut_off(f"{host} switched to a protocol that nobody had asked for", route, billed)
             body = await _read(response)
             if not payload.complete:
                 # It answered before it had everything. An error may be true all the same (413); a transcript is not.
@@ -142,7 +149,9 @@ def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Bille
                 hint="a long recording takes long: raise Timeouts.answer_stall_s, or send it in pieces",
             )
         case aiohttp.ClientResponseError():
-            return _cut_off(f"{host} answered with something that is not HTTP: {error.message}", route, billed)
+            # Behind the reason aiohttp quotes what it could not read, which may be a whole transcript.
+            reason = error.message.partition("b'")[0].partition("\n")[0].rstrip(": ")
+            return _cut_off(f"the answer of {host} cannot be read as HTTP: {reason}", route, billed)
         case aiohttp.ClientPayloadError():
             return _cut_off(f"the answer of {host} broke off or is damaged", route, billed)
         case aiohttp.ServerDisconnectedError():

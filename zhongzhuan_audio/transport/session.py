@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as ssl_module
+from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import aiohttp
 import attrs
@@ -14,6 +16,11 @@ from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.transport.exchange import Route
 from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.proxies import Proxy, find_proxy, parse_proxy
+
+if TYPE_CHECKING:
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.connector import Connection
+    from aiohttp.tracing import Trace
 
 __all__ = ["Network", "Opened", "SessionKeeper"]
 
@@ -64,6 +71,33 @@ class Opened:
     loop: asyncio.AbstractEventLoop
 
 
+class _CleanConnector(aiohttp.TCPConnector):
+    """Uses no connection again on which something came while it was idle.
+
+    aiohttp would take it for the answer to the next request: a gateway's 408, or the transcript of another recording.
+    """
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(limit=limit)
+        self._seen: WeakSet[ResponseHandler] = WeakSet()
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        """Return a connection that is new or clean."""
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None
+            if protocol not in self._seen or not protocol.should_close:
+                self._seen.add(protocol)
+                return connection
+            connection.close()
+
+
 class SessionKeeper:
     """Makes the session when it is first needed, and again in another loop once its own is gone."""
 
@@ -107,7 +141,7 @@ class SessionKeeper:
 
     def _make_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limits.max_concurrency),
+            connector=_CleanConnector(limit=self._limits.max_concurrency),
             # A relay sets no cookie that matters, and a jar costs on each request.
             cookie_jar=aiohttp.DummyCookieJar(),
             # Proxies are found once an endpoint; aiohttp would hop to a thread twice a request, and read .netrc.

@@ -68,6 +68,7 @@ class UploadPayload(Payload):
         self._size = self._total_bytes = len(prefix) + source.size_bytes + len(suffix)
         self.complete: bool = False
         self.reused: bool | None = None
+        self._stream: StreamWriter | None = None
         self.answered: bool = False
         self.failure: BaseException | None = None
 
@@ -89,7 +90,7 @@ class UploadPayload(Payload):
         content_length: int | None,  # noqa: ARG002 - always this payload's own size
     ) -> None:
         """Send the body."""
-        stream = cast("StreamWriter", writer)
+        self._stream = stream = cast("StreamWriter", writer)
         self.reused = stream.protocol in _used
         _used.add(stream.protocol)
         if self._on_connection is not None:
@@ -109,6 +110,11 @@ class UploadPayload(Payload):
                 self.failure = error
             raise
         self.complete = True
+
+    def hang_up(self) -> None:
+        """End the connection that it goes or went over, also where that is back in the pool already."""
+        if self._stream is not None and self._stream.transport is not None:
+            self._stream.transport.abort()
 
     async def _send_whole(self, writer: StreamWriter, reader: Reader) -> None:
         body = bytearray(self._total_bytes)
