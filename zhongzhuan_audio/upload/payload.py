@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -132,6 +133,7 @@ class UploadPayload(Payload):
         transport = writer.transport
         if transport is None:
             raise ConnectionResetError("the connection closed before the upload began")
+        incoming = _Incoming(transport)
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
         try:
@@ -147,6 +149,7 @@ class UploadPayload(Payload):
                 if not remaining:
                     # Checked while the relay still waits for the end: it cannot take this upload for a whole one.
                     await self._source.verify(reader)
+                await incoming.let_in()
                 await writer.write(buffer[:filled], drain=False)
                 await self._drain(writer)
                 self._report(total - remaining)
@@ -155,6 +158,7 @@ class UploadPayload(Payload):
                 if transport.get_write_buffer_size():
                     buffer = memoryview(bytearray(CHUNK_BYTES))
                 filled = 0
+            await incoming.let_in()
             await writer.write(self._suffix, drain=False)
             await self._drain(writer)
         finally:
@@ -186,3 +190,28 @@ class UploadPayload(Payload):
     def _report(self, sent_bytes: int) -> None:
         if self._on_progress is not None:
             self._on_progress(sent_bytes, self._source.size_bytes)
+
+
+class _Incoming:
+    """What a peer says while we send to it.
+
+    A relay that refuses early resets the connection behind its answer. A write that then fails makes asyncio close the
+    transport with the answer unread.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._selector = _Selector()
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            self._selector.register(connection.fileno(), selectors.EVENT_READ)
+
+    async def let_in(self) -> None:
+        """Give way to the loop where there is something to read."""
+        if self._selector.select(0):
+            # In its next turn the loop comes back here before it reads, in the one after that it has read.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""Neither holds a descriptor of its own."""
