@@ -40,11 +40,11 @@ def _shared(session: nox.Session) -> Path:
     return folder
 
 
-def _run(session: nox.Session, program: str, *args: str) -> None:
+def _run(session: nox.Session, program: str, *args: str, **variables: str) -> None:
     """Run a program of the shared environment, which finds the others there."""
     path = _bin(_shared(session), program)
     search = os.pathsep.join([str(Path(path).parent), os.environ.get("PATH", os.defpath)])
-    session.run(path, *args, env={"PATH": search}, external=True)
+    session.run(path, *args, env={"PATH": search, **variables}, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -88,6 +88,12 @@ def docs(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Make 20,000 calls through a relay that fails 30% of them, and count what is lost, billed and left behind."""
     _run(session, "python", "tests/bench/soak.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
+def fault_table(session: nox.Session) -> None:
+    """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""
+    _run(session, "python", "-m", "pytest", "--quiet", "tests/transport/test_faults_met.py", WRITE_FAULT_TABLE="1")
 
 
 @nox.session(venv_backend="none")
