@@ -72,9 +72,23 @@ async def test_an_answer_behind_a_switch_of_protocols_is_lost(data: bytes, bille
                 assert (await client.transcribe(MP3, prompt=prompt)).text == f"heard {prompt}"
 
 
+async def test_an_unreadable_header_is_not_quoted(raw_server: Any) -> None:
+    """Whatever quotes aiohttp would put around it."""
+
+    async def serve(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b"", headers="X-Secret: " + "it's secret " * 1000 + "\r\n")
+
+    raw_server.script(serve)
+    async with AsyncClient(raw_server.url, "sk-test", retry=RetryPolicy(max_attempts=1)) as client:
+        with pytest.raises(TransportError, match="cannot be read as HTTP: Got more than 8190 bytes") as caught:
+            await client.transcribe(MP3)
+    assert "secret" not in caught.value.message
+
+
 async def test_a_transcript_is_not_quoted_where_it_cannot_be_read() -> None:
     """The error of a wrong Content-Length says what is wrong in a line; it may be logged."""
-    engine = ScriptedEngine("secret words " * 1000)
+    engine = ScriptedEngine("it's secret " * 1000)
     async with LocalRelay(engine, faults=[Fault("short-length")]) as relay:
         async with AsyncClient(relay.base_url, relay.api_key, retry=RetryPolicy(max_attempts=1)) as client:
             with pytest.raises(TransportError, match="cannot be read as HTTP: Bad status line") as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl as ssl_module
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -150,7 +151,7 @@ def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Bille
             )
         case aiohttp.ClientResponseError():
             # Behind the reason aiohttp quotes what it could not read, which may be a whole transcript.
-            reason = error.message.partition("b'")[0].partition("\n")[0].rstrip(": ")
+            reason = _QUOTE.split(error.message, maxsplit=1)[0].rstrip(": ")
             return _cut_off(f"the answer of {host} cannot be read as HTTP: {reason}", route, billed)
         case aiohttp.ClientPayloadError():
             return _cut_off(f"the answer of {host} broke off or is damaged", route, billed)
@@ -182,6 +183,7 @@ def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeout
 
 
 _PROXY = "check that the proxy runs and lets you through"
+_QUOTE = re.compile(r"\n|\bb['\"]")
 _REACH = "check base_url and the network; behind a proxy set HTTPS_PROXY"
 _TLS = "for a company's own authority set SSL_CERT_FILE or pass ssl="
 
