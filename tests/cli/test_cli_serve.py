@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import sys
+from contextlib import ExitStack
 
 import pytest
 
@@ -183,3 +184,59 @@ def test_a_process_that_serves(start, command, jfk, number):
     server.send_signal(number)
     out, err = server.communicate(timeout=30)
     assert (server.returncode, out, err) == (0, b"", b"")
+
+
+UPLOAD = (
+    b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-local\r\n"
+    b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n"
+)
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n%s\r\n--b--\r\n'
+)
+
+
+@pytest.mark.real_model
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("missing_bytes", [0, 10])
+def test_a_signal_leaves_no_recordings(start, jfk, spooled, number, missing_bytes):
+    """What is being uploaded, or recognised or waiting for that, is broken off, and its file is removed."""
+    temporary, wait = spooled
+    sound = jfk.read_bytes() * 30
+    server = start("serve", env={"TMPDIR": str(temporary)})
+    place = address("".join(server.stdout.readline().decode() for _ in range(5)))
+    port = int(place.removesuffix("/v1").rpartition(":")[2])
+    form = FORM % sound
+    with ExitStack() as stack:
+        for _ in range(2):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(UPLOAD % len(form) + form[: len(form) - missing_bytes])
+        # An upload that is not whole has its last piece in memory still.
+        wait(2, 1 << 20 if missing_bytes else len(sound))
+        server.send_signal(number)
+        out, err = server.communicate(timeout=60)
+    assert (server.returncode, out, err) == (0, b"", b"")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint", "advice"),
+    [
+        (["--host", "nohost.invalid"], "cannot listen on nohost.invalid: ", "no such host is known here"),
+        (["--host", "192.0.2.1"], "cannot listen on 192.0.2.1 port 0: ", "this machine does not have the address"),
+        (["--host="], "--host is empty", "127.0.0.1 is this machine"),
+        (["--port", "TAKEN"], "cannot listen on 127.0.0.1 port ", "another program has the port"),
+        (["--model-dir", "/nope"], "--model-dir names '/nope'", "give the directory of a CTranslate2 Whisper model\n"),
+    ],
+)
+@pytest.mark.real_model
+def test_advice_fits_what_is_wrong(capsys, argv, complaint, advice):
+    """A name that nobody knows is no taken port; what is advised can be done at a command line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert run(["serve", *(port if word == "TAKEN" else word for word in argv)]) == 2
+    told = capsys.readouterr().err.splitlines(keepends=True)[-1]
+    assert told.startswith(f"zhongzhuan-audio: {complaint}")
+    assert advice in told
+    assert ("takes any free one" in told) == (argv[0] == "--port")
+    assert "allow_download" not in told

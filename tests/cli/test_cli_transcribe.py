@@ -264,3 +264,20 @@ def test_local_transcribes_here(jfk, capsys):
     out, err = capsys.readouterr()
     assert "ask not what your country can do for you" in out
     assert err == ""
+
+
+@pytest.mark.real_model
+def test_local_takes_what_relays_refuse(jfk, tmp_path, capsys):
+    """``--local`` hears every kind of recording that can be decoded here, and still tells what is none."""
+    av = pytest.importorskip("av")
+    with av.open(str(jfk)) as heard, av.open(str(tmp_path / "jfk.aac"), "w", format="adts") as out:
+        stream = out.add_stream("aac", rate=16_000, layout="mono")
+        for frame in heard.decode(audio=0):
+            frame.pts = None
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert run(["transcribe", str(tmp_path / "jfk.aac"), "--local", "--language", "en"]) == 0
+    assert "ask not what your country can do for you" in capsys.readouterr().out
+    (tmp_path / "noise.aac").write_bytes(bytes(range(256)) * 40)
+    assert run(["transcribe", str(tmp_path / "noise.aac"), "--local"]) == 1
+    assert "Invalid file format" in capsys.readouterr().err
