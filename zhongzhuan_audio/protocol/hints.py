@@ -55,7 +55,7 @@ def hint_for(kind: type[APIError], message: str, *, retry_after_s: float | None)
         model = model_named(message)
         named = f"the model {model}" if model else "this model"
         return f"the relay has no channel for {named} now: ask for another one that the token may use"
-    if kind is RateLimitError and retry_after_s is not None:
+    if kind is RateLimitError and retry_after_s:
         return f"wait {retry_after_s:g} s and try again; fewer requests at once help"
     if kind is BadRequestError and names_format(message):
         return "convert the recording to mp3, m4a, wav or flac, and give it that extension"
