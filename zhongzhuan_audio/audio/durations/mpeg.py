@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import struct
+from collections.abc import Callable
 
 import attrs
 
@@ -36,7 +37,7 @@ _VBRI_AT = 36
 _ENCODERS = (b"LAME", b"Lavf", b"Lavc")
 _SAME_FILE = 0.1
 
-_ADTS_SYNC = re.compile(rb"\xff[\xf0\xf1\xf8\xf9]")
+_ADTS_SYNC = re.compile(rb"\xff[\xf0\xf1\xf8\xf9](?=.{5})", re.DOTALL)
 _ADTS_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 _ADTS_HEADER_BYTES = 7
 _ADTS_SAMPLES = 1024
@@ -117,18 +118,25 @@ def _steps_like(header: bytes) -> Step:
 def mp3(reader: Reader) -> Probe:
     """Return what the index in the first frame tells; else count frames or estimate from samples of them."""
     start, end = skip_id3(reader), _end_of_frames(reader)
-    for count in (HEAD_BYTES, READ_BYTES):
-        data = reader.some(start, count)
-        for match in _SYNC.finditer(data):
-            at, header = match.start(), data[match.start() : match.start() + 4]
-            frame, step = _frame(header), _steps_like(header)
-            if frame is None or (at and not follows(data, at, step)):
-                continue
-            indexed = _index(data[at : at + frame.size], frame, end - start - at)
-            seconds, exact = indexed or measure(reader, start + at, end, step, reach=_LONGEST_FRAME)
-            channels = 1 if header[3] >> 6 == _MONO else 2
-            return Probe(duration_s=seconds, channels=channels, sample_rate=frame.rate, exact=exact)
-    return Probe()
+    data = reader.some(start, HEAD_BYTES)
+    at = _first(data, _SYNC, _steps_like)
+    if at is None:
+        data = reader.some(start, READ_BYTES)
+        at = _first(data, _SYNC, _steps_like) or 0
+    header = data[at : at + 4]
+    frame = _frame(header)
+    if frame is None:
+        return Probe()
+    indexed = _index(data[at : at + frame.size], frame, end - start - at)
+    seconds, exact = indexed or measure(reader, start + at, end, _steps_like(header), reach=_LONGEST_FRAME)
+    channels = 1 if header[3] >> 6 == _MONO else 2
+    return Probe(duration_s=seconds, channels=channels, sample_rate=frame.rate, exact=exact)
+
+
+def _first(data: bytes, sync: re.Pattern[bytes], steps_like: Callable[[bytes], Step]) -> int | None:
+    """Return where the first frame begins that others follow; None where there is none, though one may stand alone."""
+    starts = (match.start() for match in sync.finditer(data))
+    return next((at for at in starts if follows(data, at, steps_like(data[at : at + 4]))), None)
 
 
 def _index(data: bytes, frame: _Frame, stream_bytes: int) -> tuple[float, bool] | None:
@@ -160,26 +168,25 @@ def aac(reader: Reader) -> Probe:
     """Count ADTS frames or estimate from samples of them; AAC's other form, ADIF, tells nothing."""
     start = skip_id3(reader)
     data = reader.some(start, READ_BYTES)
-    for match in _ADTS_SYNC.finditer(data):
-        at = match.start()
-        step = _adts_like(data[at : at + 4])
-        if step(data, at) and (at == 0 or follows(data, at, step)):
-            seconds, exact = measure(reader, start + at, _end_of_frames(reader), step, reach=_LONGEST_ADTS)
-            return Probe(
-                duration_s=seconds,
-                channels=_ADTS_CHANNELS[(data[at + 2] & 1) << 2 | data[at + 3] >> 6],
-                sample_rate=_ADTS_RATES[data[at + 2] >> 2 & 15],
-                exact=exact,
-            )
-    return Probe()
+    at = _first(data, _ADTS_SYNC, _adts_like) or 0
+    step = _adts_like(data[at : at + 4])
+    if step(data, at) is None:
+        return Probe()
+    seconds, exact = measure(reader, start + at, _end_of_frames(reader), step, reach=_LONGEST_ADTS)
+    return Probe(
+        duration_s=seconds,
+        channels=_ADTS_CHANNELS[(data[at + 2] & 1) << 2 | data[at + 3] >> 6],
+        sample_rate=_ADTS_RATES[data[at + 2] >> 2 & 15],
+        exact=exact,
+    )
 
 
 def _adts_like(header: bytes) -> Step:
-    """Read frames of the version, profile and rate of this one."""
+    """Read frames of the version, profile and rate of this one, which may be none."""
 
     def step(data: bytes, at: int) -> tuple[int, float] | None:
         found = data[at : at + _ADTS_HEADER_BYTES]
-        rate = found[2] >> 2 & 15 if len(found) == _ADTS_HEADER_BYTES else 15
+        rate = found[2] >> 2 & 15 if _ADTS_SYNC.match(found) else 15
         if rate >= len(_ADTS_RATES) or found[:2] != header[:2] or found[2] & 0xFC != header[2] & 0xFC:
             return None
         size = int.from_bytes(found[3:6], "big") >> 5 & 0x1FFF

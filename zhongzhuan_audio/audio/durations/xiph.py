@@ -66,7 +66,7 @@ def ogg(reader: Reader) -> Probe:
     codec: _Codec | None = None
     sound, at = -1, 0
     serials: set[int] = set()
-    while len(serials) < _MOST_FIRST_PAGES and (page := _page(reader, at)).flags & _FIRST_OF_STREAM:
+    while len(serials) < _MOST_FIRST_PAGES and (page := _whole_page(reader, at)) and page.flags & _FIRST_OF_STREAM:
         if codec is None and (codec := _codec(reader.some(page.body_at, min(64, page.end - page.body_at)))):
             sound = page.serial
         serials.add(page.serial)
