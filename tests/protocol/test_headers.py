@@ -32,6 +32,8 @@ def wait(**headers):
         ({"x-oneapi-request-id": "  ", "x-request-id": "b"}, "b"),
         ({"x-request-id": "b\x00\x1b[31m"}, "b[31m"),
         ({"x-request-id": ""}, None),
+        ({"x-litellm-call-id": "c"}, "c"),
+        ({"x-litellm-call-id": "c", "x-request-id": "b"}, "b"),
         ({"content-type": "text/html"}, None),
     ],
 )

@@ -46,6 +46,9 @@ _CALLERS_OWN = frozenset({AuthenticationError, PermissionDeniedError, QuotaExcee
 
 _GATEWAY_REFUSALS = frozenset({AuthenticationError, BadRequestError, PermissionDeniedError})
 _OVERRULE_BAD_REQUEST = frozenset({PayloadTooLargeError, NotFoundError})
+_OVERRULE_ANY_429 = frozenset({QuotaExceededError})
+_ANY_429 = "rate_limit_error"
+"""What litellm calls every 429 of its upstream."""
 _LOOSE_BAD_REQUEST = frozenset({"invalid_request_error", "bad_request_error"})
 """OpenAI's type for nearly every 4xx, so it counts only where message and status say nothing better."""
 
@@ -121,13 +124,20 @@ def _levels(complaint: Complaint) -> Iterator[Complaint]:
 
 
 def _kind_of_names(levels: Sequence[Complaint]) -> type[APIError] | None:
-    """Judge by code and type. Of a bad request the words may say more: that it is too large, or asks for too much."""
+    """Judge by code and type, where they say more than the words.
+
+    Those may say of a bad request that it is too large or asks for what is not there, and of litellm's 429 that the
+    quota is used up.
+    """
     names = (name for level in levels for name in (level.code, level.type))
     kind = next((kind for name in names if (kind := kind_of_name(name))), None)
+    overruled_by: frozenset[type[APIError]] = frozenset()
     if kind is BadRequestError:
-        worded = _kind_of_words(levels)
-        return worded if worded in _OVERRULE_BAD_REQUEST else kind
-    return kind
+        overruled_by = _OVERRULE_BAD_REQUEST
+    elif kind is RateLimitError and any(level.code == _ANY_429 for level in levels):
+        overruled_by = _OVERRULE_ANY_429
+    worded = _kind_of_words(levels) if overruled_by else None
+    return worded if worded in overruled_by else kind
 
 
 def _kind_of_words(levels: Sequence[Complaint]) -> type[APIError] | None:
@@ -168,7 +178,8 @@ def _build(
     answer: Answer, text: str, complaint: Complaint, verdict: _Verdict, *, now: Callable[[], datetime]
 ) -> APIError:
     kind = verdict.kind
-    wait_s = retry_after(answer.headers, now=now)
+    told_wait_s = retry_after(answer.headers, now=now)
+    wait_s = complaint.wait_s if told_wait_s is None else told_wait_s
     message = _shown(complaint.message) or "the relay gave no reason"
     header_id, told_id = request_id(answer.headers), _shown(complaint.request_id or "") or None
     if header_id and told_id and told_id != header_id:

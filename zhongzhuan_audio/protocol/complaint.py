@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from zhongzhuan_audio.protocol.body import NOT_JSON, parse_json
+from zhongzhuan_audio.protocol.body import NOT_JSON, page_title, parse_json
 
 __all__ = ["Complaint", "read_complaint"]
 
@@ -34,7 +34,13 @@ _REQUEST_ID = re.compile(
 )
 _REQUEST_ID_TAIL_CHARS = 300
 _WRAPPED = re.compile(r"\s*type\s([^\s,]*)\s*,\s*code\s([^\s,]*)\s*,\s*message\s(.*)", re.DOTALL)
-_LITELLM = re.compile(r"\s*litellm\.(\w{1,60})\s*:\s*(.*)", re.DOTALL)
+_LITELLM = re.compile(r"\s*litellm\.(\w{1,60})\s*:\s*(?:\w{0,60} ?Error: )?(?:\w{1,60}Exception - )?(.*)", re.DOTALL)
+"""With its class told twice, and by which of its adapters: neither is the upstream's word."""
+_LITELLM_TRAILER = re.compile(r"\n\nLiteLLM: model group '|\. Received Model Group=")
+"""From where on litellm's router tells how it is configured, after the upstream's words."""
+_PYTHON_REPR = re.compile(r"\{'error': (['\"])(.*)\1\}", re.DOTALL)
+_PAGE = re.compile(r"<(?:!doctype\s+html|html)\b(?:.*</html>|.*)", re.IGNORECASE | re.DOTALL)
+_WAIT = re.compile(r"\btry again in (\d{1,6}(?:\.\d{1,6})?) ?s(?:ec(?:ond)?s?)?\b", re.IGNORECASE)
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +54,8 @@ class Complaint:
     param: str | None = None
     request_id: str | None = None
     """From the message's end or from a field beside it."""
+    wait_s: float | None = None
+    """Seconds that the words ask to wait; litellm's proxy and OpenAI say it so."""
     from_upstream: bool = False
     """Whether the one who speaks to us only passes it on: a key or a quota that it names is then not our caller's."""
     inner: Complaint | None = None
@@ -79,12 +87,30 @@ def read_complaint(value: Any, *, depth: int = 0) -> Complaint:
 
 
 def _told(message: str, *, request_id: str | None = None, depth: int, **names: str | None) -> Complaint:
-    message = message.strip()
+    message = _plain(message)
     if suffix := _REQUEST_ID.search(message, max(0, len(message) - _REQUEST_ID_TAIL_CHARS)):
         message, request_id = message[: suffix.start()], suffix[1]
     inner, passed_on = _inner(message, depth) if depth < _MAX_DEPTH else (None, False)
     upstream = passed_on or names.get("type") == "upstream_error" or names.get("code") == "bad_response_status_code"
-    return Complaint(message=message.strip(), request_id=request_id, inner=inner, from_upstream=upstream, **names)
+    asked = _WAIT.search(message)
+    return Complaint(
+        message=message.strip(),
+        request_id=request_id,
+        wait_s=float(asked[1]) if asked else None,
+        inner=inner,
+        from_upstream=upstream,
+        **names,
+    )
+
+
+def _plain(message: str) -> str:
+    """Return the words alone: without litellm's trailer, out of a Python dictionary, a quoted web page by its title."""
+    message = _LITELLM_TRAILER.split(message, maxsplit=1)[0].strip()
+    if wrapped := _PYTHON_REPR.fullmatch(message):
+        message = wrapped[2]
+    if message.startswith(("{", "[{")):
+        return message
+    return _PAGE.sub(lambda page: page_title(page[0]) or "a web page without a title", message)
 
 
 def _inner(message: str, depth: int) -> tuple[Complaint | None, bool]:

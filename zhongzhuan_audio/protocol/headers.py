@@ -12,7 +12,7 @@ from zhongzhuan_audio.protocol.masking import mask_keys
 
 __all__ = ["request_id", "retry_after", "should_retry"]
 
-_REQUEST_ID_NAMES = ("x-oneapi-request-id", "x-new-api-request-id", "x-request-id", "request-id")
+_REQUEST_ID_NAMES = ("x-oneapi-request-id", "x-new-api-request-id", "x-request-id", "request-id", "x-litellm-call-id")
 _REQUEST_ID_CHARS = 200
 _DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 
@@ -26,7 +26,8 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     Returns:
         The relay's own header before a gateway's ``x-request-id``; None where there is none or it is blank.
 
-    Source: one-api and new-api set ``X-Oneapi-Request-Id``; OpenAI sets ``x-request-id``.
+    Source: one-api and new-api set ``X-Oneapi-Request-Id``; OpenAI sets ``x-request-id``, litellm's proxy
+    ``x-litellm-call-id``.
     """
     for name in _REQUEST_ID_NAMES:
         value = "".join(char for char in headers.get(name, "") if char.isprintable()).strip()

@@ -35,7 +35,7 @@ _NAMES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
     (
         RateLimitError,
         (
-            r".*rate_?limit.*|.*concurrency_limit.*|requests_limit.*|too_many_requests.*",
+            r".*rate_?limit.*|.*concurrency_limit.*|requests_limit.*|too_many_requests.*|.*_in_cooldown",
             r"throttl.*|resource_exhausted|slow_down|requests|tokens",
         ),
     ),
@@ -43,7 +43,7 @@ _NAMES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
         QuotaExceededError,
         (
             r".*(insufficient|exceeded|exhausted|not_enough|out_of|pre_consume)_.*(quota|balance|credits?|funds?).*",
-            r".*(quota|balance|credits?|billing)_.*(insufficient|exceeded|exhausted|not_enough|reached|used_up|not_active)",
+            r".*(quota|balance|credits?|billing|budget)_.*(insufficient|exceeded|exhausted|not_enough|reached|used_up|not_active)",
             r".*billing_hard_limit.*|payment_required|arrear.*|entitlement_.*",
         ),
     ),
@@ -140,6 +140,7 @@ _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
             r"(?:insufficient|not enough|no remaining)[^\n]{0,30}?\b(?:\w+_)?(?:quota|balance|credits?|funds)\b",
             r"(?:exceeded?|exhausted|out of|used up)[^\n]{0,30}?\b(?:\w+_)?(?:quota|balance|credits?|funds)\b",
             r"pre-?consume[^\n]{0,20}quota|billing (?:hard )?limit|payment required|in arrears|\btop[\s-]?up\b",
+            r"\bbudget has been exceeded|\bexceeded ?budget\b|\bover (?:\w+ )?budget\b",
             r"(?:额度|余额|配额|积分|点数|费用|流量包)[^，。\n]{0,12}(?:不足|不够|用尽|耗尽|用完|用光|已尽|超限|超出|为\s*0)",
             r"预扣费?额度失败|(?:额度|余额)[^，。\n]{0,6}负",
             r"(?:令牌|账[户号])[^，。\n]{0,6}(?:用尽|耗尽|用完)|(?:没有|无|超出|超过)[^，。\n]{0,6}(?:额度|余额|配额)",
@@ -187,7 +188,7 @@ _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
             rf"{_KEY}[^\n]{{0,25}}?(?:\binvalid|incorrect|expired|disabled|revoked|missing|required|unavailable)",
             rf"{_KEY}[^\n]{{0,25}}?not (?:valid|provided|found|enabled)|(?:n't|not|must) provide[^\n]{{0,10}}{_KEY}",
             r"\bunauthori[sz]ed\b|unauthenticated|not authenticated|authentication (?:failed|required|error)",
-            r"authorization header",
+            r"authorization header|^no connected db\b",
             rf"(?:无效|不正确|错误|失效|过期|未提供|缺少|缺失|禁用|不可用)的?[^，。\n]{{0,4}}{_KEY_ZH}",
             rf"{_KEY_ZH}[^，。\n]{{0,12}}(?:无效|不正确|错误|失效|过期|未启用|禁用|不存在|不可用|为空|[验校]证?失败)",
             r"(?:身份|鉴权|认证|签名)[^，。\n]{0,6}(?:失败|错误|无效|过期)|未授权|未登录",
