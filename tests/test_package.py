@@ -26,7 +26,6 @@ EXTRAS = (
     "onnxruntime",
     "openai",
     "orjson",
-    "platformdirs",
     "pytest",
     "rich",
     "tokenizers",
