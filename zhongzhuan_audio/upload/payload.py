@@ -25,6 +25,17 @@ __all__ = ["CHUNK_BYTES", "Progress", "UploadPayload"]
 CHUNK_BYTES = 256 * 1024
 """The buffer of one upload, and the size up to which a whole body goes out as one write."""
 
+_LEAST_BYTES = 32 * 1024
+_TURN_BYTES = 2 * 1024 * 1024
+"""What all uploads together send in one turn of the loop, where their least is not more.
+
+Reading and sending it takes about 2 ms. (Measured with 64 uploads of 20 MB: 256 KiB each keep the loop 7 to 10 ms a
+turn, 64 KiB 3.5 to 4.5 ms, at no less a rate.)
+"""
+
+# The uploads that share the turns; a few more where several loops run.
+_under_way: set[UploadPayload] = set()
+
 # The connections that have carried a body of ours before.
 _used: weakref.WeakSet[BaseProtocol] = weakref.WeakSet()
 
@@ -134,15 +145,16 @@ class UploadPayload(Payload):
         if transport is None:
             raise ConnectionResetError("the connection closed before the upload began")
         incoming = _Incoming(transport)
+        _under_way.add(self)
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
         try:
-            buffer = memoryview(bytearray(CHUNK_BYTES))
+            buffer = memoryview(bytearray(max(CHUNK_BYTES, len(self._prefix))))
             buffer[: len(self._prefix)] = self._prefix
             filled, total = len(self._prefix), self._source.size_bytes
             remaining = total
             while remaining:
-                room = buffer[filled : filled + remaining]
+                room = buffer[filled : min(filled + remaining, max(filled, _share()))]
                 await self._fill(reader, room, remaining=remaining)
                 filled += len(room)
                 remaining -= len(room)
@@ -162,6 +174,7 @@ class UploadPayload(Payload):
             await writer.write(self._suffix, drain=False)
             await self._drain(writer)
         finally:
+            _under_way.discard(self)
             transport.set_write_buffer_limits()
 
     async def _fill(self, reader: Reader, room: memoryview, *, remaining: int) -> None:
@@ -190,6 +203,11 @@ class UploadPayload(Payload):
     def _report(self, sent_bytes: int) -> None:
         if self._on_progress is not None:
             self._on_progress(sent_bytes, self._source.size_bytes)
+
+
+def _share() -> int:
+    """Return how much of its buffer an upload may use."""
+    return min(CHUNK_BYTES, max(_LEAST_BYTES, _TURN_BYTES // max(1, len(_under_way))))
 
 
 class _Incoming:
