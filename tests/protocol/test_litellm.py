@@ -82,6 +82,50 @@ def test_what_was_no_transcript_upstream_is_none_here(body, billed):
     assert caught.value.billed == billed
 
 
+@pytest.mark.parametrize(
+    ("inner", "kind"),
+    [
+        ({"error": {"message": "无可用渠道", "code": "model_not_found"}}, ModelUnavailableError),
+        ({"success": False, "message": "无效的令牌"}, AuthenticationError),
+        ({}, InvalidResponseError),
+        ('{"text": "Hel', InvalidResponseError),
+    ],
+)
+def test_a_refusal_in_json_does_not_pass_for_a_text(inner, kind):
+    """Asked for text, litellm takes any body for it, the upstream's errors at status 200 too."""
+    text = inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+    for body in ({"text": text, "usage": None}, text if isinstance(inner, str) else inner):
+        answer = Answer(status=200, headers=JSON, body=json.dumps(body).encode())
+        with pytest.raises(kind):
+            decode_transcription(answer, response_format="text", now=now)
+
+
+def test_a_transcript_in_json_is_taken_out_of_the_text():
+    """A relay that answers JSON where text was asked has it wrapped a second time."""
+    text = json.dumps({"text": "你好。", "usage": {"type": "duration", "seconds": 3}})
+    for body in ({"text": text, "usage": None}, text, {"text": json.dumps({"text": text})}):
+        answer = Answer(status=200, headers=JSON, body=json.dumps(body).encode())
+        transcription = decode_transcription(answer, response_format="text", now=now)
+        assert transcription.text == "你好。"
+        assert transcription.usage is not None
+        assert transcription.usage.seconds == 3
+        assert json.loads(transcription.body) == body
+
+
+@pytest.mark.parametrize(("asked", "text"), [("text", "\n"), ("srt", "\n"), ("vtt", "WEBVTT\n\n"), ("json", "")])
+def test_silence_is_an_empty_text(asked, text):
+    """The bare header of WebVTT is nobody's word."""
+    answer = Answer(status=200, headers=JSON, body=json.dumps({"text": text, "usage": None}).encode())
+    assert decode_transcription(answer, response_format=asked, now=now).text == ""
+
+
+@pytest.mark.parametrize("text", ["{laughs} no", "{", "[Music]", "{ 你好 }", "{1}"])
+def test_braces_that_were_said_are_words(text):
+    """Only what begins as a JSON object does is taken for one."""
+    answer = Answer(status=200, headers=JSON, body=json.dumps({"text": text}).encode())
+    assert decode_transcription(answer, response_format="text", now=now).text == text
+
+
 @pytest.mark.parametrize("trailer", [TRAILER, OLD_TRAILER, FALLBACK_TRAILER, NO_FALLBACKS_TRAILER])
 def test_what_litellm_adds_at_the_end_is_cut(trailer):
     """It hides the upstream's request id, and its words are about the configuration."""

@@ -40,6 +40,7 @@ __all__ = ["decode_transcription"]
 _PLAIN_FORMATS = frozenset({"text", "srt", "vtt"})
 _NO_TEXT = ("text/event-stream", "audio/", "image/", "video/", "multipart/")
 _TIMING = re.compile(r"[0-9]{1,2}:[0-9]{2}(?:([.,])[0-9]{1,3})?[ \t]*-->[ \t]*[0-9]")
+_JSON_OBJECT = re.compile(r"\{\s*[\"}]")
 _CUT_JSON = re.compile(r"\{\s*(?:\"|$)|\[\s*[\[{\"]")
 _ENVELOPES = ("data", "result", "output")
 _WORKED = frozenset({"0", "200", "ok", "success"})
@@ -55,6 +56,7 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
       ``result`` or ``output``; an empty ``text`` is a recording without speech;
     - a JSON string;
     - SubRip or WebVTT, bare or as the text in either of the above: its cues become the segments;
+    - such a JSON object as the text in either: litellm's proxy, asked for text, takes any body of its upstream for it;
     - plain words, if a plain format was asked for, or if the label is ``text/plain``: relays that don't know a format
       fall back to text. What begins like JSON and is none has been cut off, and is not taken.
 
@@ -82,7 +84,7 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
     if isinstance(value, dict):
         transcription = _from_object(answer, body, value, response_format, now)
     elif isinstance(value, str):
-        transcription = _from_words(answer, body, value.strip(), response_format)
+        transcription = _from_text(answer, body, value.strip(), response_format, now)
     elif value is NOT_JSON and readable:
         transcription = _from_plain(answer, body, text, response_format)
     else:
@@ -104,11 +106,24 @@ def _from_object(
         if not text:
             raise _broken(answer, body, f"status {answer.status} and JSON without a text")
         return attrs.evolve(transcription, text=text)
-    if not transcription.segments:
-        found = _from_words(answer, body, transcription.text, response_format)
-        if found.segments:
-            return attrs.evolve(transcription, text=found.text, segments=found.segments)
-    return transcription
+    if transcription.segments:
+        return transcription
+    found = _from_text(answer, body, transcription.text, response_format, now)
+    if _JSON_OBJECT.match(transcription.text):
+        return found
+    return attrs.evolve(transcription, text=found.text, segments=found.segments)
+
+
+def _from_text(
+    answer: Answer, body: str, text: str, response_format: str, now: Callable[[], datetime]
+) -> Transcription:
+    """Return a transcript of what JSON holds as text: words, subtitles, or the whole of an upstream's JSON."""
+    if _JSON_OBJECT.match(text):
+        value = parse_json(text)
+        if isinstance(value, dict):
+            return _from_object(answer, body, value, response_format, now)
+        raise _broken(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
+    return _from_words(answer, body, text, response_format)
 
 
 def _transcript_fields(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
