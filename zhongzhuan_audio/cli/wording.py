@@ -22,7 +22,7 @@ _HINTS = [
         (r"(?<!-)\bbase_url\b", "--base-url"),
         # What the command has no option for.
         (rf"(?:,? or|;) {_TUNING}|{_TUNING}, or |^{_TUNING}$", ""),
-        (r",? or \S* ?allow_download=True\S* to fetch one by name", ""),
+        (r",? or \S* ?allow_download=True\S* to fetch one", ""),
         (r",? or pass ssl=", ""),
         (r"; strict=False sends it all the same", ""),
         (r"; trust_env=False goes without|,? ?trust_env=False to go without", ""),
