@@ -19,7 +19,8 @@ def test_it_helps(argv, capsys):
     out, err = capsys.readouterr()
     assert out.startswith("Usage: zhongzhuan-audio COMMAND\n")
     assert all(
-        word in out for word in ("transcribe", "serve", "--version", "--install-completion", "ZHONGZHUAN_API_KEY")
+        word in out
+        for word in ("transcribe", "translate", "serve", "--version", "--install-completion", "ZHONGZHUAN_API_KEY")
     )
     assert err == ""
 
@@ -29,8 +30,13 @@ def test_it_helps(argv, capsys):
     [
         (
             "transcribe",
-            """--format --output-dir --language --prompt --model --temperature --concurrency --local --base-url
-            --api-key-file --allow-http --verbose""",
+            """--format --output-dir --prompt --model --temperature --concurrency --local --base-url --api-key-file
+            --allow-http --verbose --language""",
+        ),
+        (
+            "translate",
+            """--format --output-dir --prompt --model --temperature --concurrency --local --base-url --api-key-file
+            --allow-http --verbose""",
         ),
         ("serve", "--host --port --api-key --model-dir --faults"),
     ],

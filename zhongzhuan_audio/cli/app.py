@@ -13,6 +13,7 @@ from zhongzhuan_audio.cli.exit_codes import INTERRUPTED, OK, WRONG_USAGE
 from zhongzhuan_audio.cli.render import complain
 from zhongzhuan_audio.cli.serve import serve
 from zhongzhuan_audio.cli.transcribe import transcribe
+from zhongzhuan_audio.cli.translate import translate
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.config import API_KEY_FILE_VARIABLE, API_KEY_VARIABLE, BASE_URL_VARIABLE, DEFAULT_BASE_URL
 from zhongzhuan_audio.errors import ConfigurationError
@@ -39,6 +40,7 @@ def _app() -> App:
         suppress_keyboard_interrupt=False,
     )
     app.command(transcribe)
+    app.command(translate)
     app.command(serve)
     app.register_install_completion_command(help="Teach the shell to complete this command.")
     app["--help"].help = "Show this and end."

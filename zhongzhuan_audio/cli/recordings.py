@@ -1,0 +1,265 @@
+"""What the commands that take recordings have in common: recordings in, transcripts out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import attrs
+from cyclopts import CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from zhongzhuan_audio.cli.exit_codes import FAILED
+from zhongzhuan_audio.cli.plan import STDIN, plan_targets, prepare_folder, resolve_names
+from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, print_bytes
+from zhongzhuan_audio.cli.signals import sigterm_interrupts
+from zhongzhuan_audio.cli.work import UNTIMED_SUFFIX, Form, Job, Work
+from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.client import AsyncClient
+    from zhongzhuan_audio.models import Transcription
+    from zhongzhuan_audio.protocol.request import ResponseFormat
+
+__all__ = ["Files", "RecordingOptions", "TranscribeOptions", "Verb", "asked_format", "run_on_recordings"]
+
+Verb: TypeAlias = Literal["transcribe", "translate"]
+"""Name of the client's method."""
+Format: TypeAlias = Literal["text", "json", "verbose_json", "srt", "vtt"]
+
+_FORMS: dict[Format, tuple[Form, str]] = {
+    "text": ("text", ".txt"),
+    "json": ("json", ".json"),
+    "verbose_json": ("json", ".json"),
+    "srt": ("srt", ".srt"),
+    "vtt": ("vtt", ".vtt"),
+}
+"""Of each format, what is written and the suffix of its file."""
+
+_DONE: dict[Verb, str] = {"transcribe": "transcribed", "translate": "translated"}
+_UNTIMED_MODELS = ("gpt-4o-", "gpt-transcribe")
+"""Beginnings of the names of models that answer without times and refuse ``verbose_json``.
+
+Source: OpenAI's API reference, ``response_format`` of ``POST /v1/audio/transcriptions``.
+"""
+
+
+def _check_file(_: object, name: str) -> None:
+    # cyclopts hands on whatever begins with a hyphen, since a lone one is wanted.
+    if name.startswith("-") and name != STDIN and not os.path.lexists(name):
+        raise CycloptsError(msg=f"Unknown option: {name}.")
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class RecordingOptions:
+    """What may stand on the command line beside the recordings."""
+
+    format: Annotated[Format, Parameter(help="text, json, verbose_json, srt or vtt.", show_choices=False)] = "text"
+    output_dir: Annotated[Path | None, Parameter(metavar="DIR", help="Write there, a file for each recording.")] = None
+    prompt: Annotated[str | None, Parameter(metavar="TEXT", help="Words that it is likely to hold.")] = None
+    model: Annotated[str, Parameter(metavar="NAME", help="The model to ask.")] = "whisper-1"
+    temperature: Annotated[float | None, Parameter(metavar="NUMBER", help="Sampling temperature, 0 to 1.")] = None
+    concurrency: Annotated[
+        int, Parameter(metavar="N", help="How many recordings at once.", validator=Number(gte=1))
+    ] = 4
+    local: Annotated[bool, Parameter(help="Do it on this machine: no key.", show_default=False)] = False
+    base_url: Annotated[str | None, Parameter(metavar="URL", help="The relay's address.")] = None
+    api_key_file: Annotated[Path | None, Parameter(metavar="FILE", help="File that holds the key.")] = None
+    allow_http: Annotated[bool, Parameter(help="Allow plain http to another machine.", show_default=False)] = False
+    verbose: Annotated[bool, Parameter(help="Say on stderr what is done.", show_default=False)] = False
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class TranscribeOptions(RecordingOptions):
+    """The same, and what only a transcription has. It stands here, since cyclopts resolves both in one module."""
+
+    language: Annotated[str | None, Parameter(metavar="CODE", help="What is spoken: zh, en, yue ...")] = None
+
+
+Files: TypeAlias = Annotated[
+    str,
+    Parameter(
+        name="FILE", help="Recordings; - reads stdin.", required=True, allow_leading_hyphen=True, validator=_check_file
+    ),
+]
+
+
+def run_on_recordings(
+    verb: Verb,
+    files: Sequence[str],
+    options: RecordingOptions,
+    arguments: Mapping[str, Any],
+    check: Callable[..., object],
+) -> int:
+    """Do one thing to each recording, and return the exit code.
+
+    Args:
+        verb: What.
+        files: Names, as they were given.
+        options: Those of the command line.
+        arguments: What the client's method is given, the recording aside.
+        check: Takes the same, and finds what is wrong with it before any request.
+
+    Raises:
+        ConfigurationError: An option is wrong; nothing was sent.
+    """
+    names = resolve_names(files)
+    check(**arguments)
+    _check(options, names)
+    with sigterm_interrupts() as interruption:
+        try:
+            return _work_through(verb, names, options, arguments)
+        except KeyboardInterrupt as interrupt:
+            complain(str(interrupt) or "zhongzhuan-audio: interrupted")
+            return interruption.exit_code
+
+
+def _work_through(verb: Verb, names: Sequence[str], options: RecordingOptions, arguments: Mapping[str, Any]) -> int:
+    """Do it.
+
+    Raises:
+        KeyboardInterrupt: Interrupted, with a sum of what is done where the work had begun.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(logging_to_stderr(wanted=options.verbose))
+        client = _client(options)
+        jobs = _jobs(options, names)
+        read_already = {STDIN: stack.enter_context(_kept_stdin())} if STDIN in names else {}
+        reporter = Reporter(len(jobs), bar=not options.verbose)
+        form, suffix = _FORMS[options.format]
+
+        async def ask(name: str, sent: Callable[[int, int], None] | None) -> Transcription:
+            file = read_already.get(name, name)
+            if isinstance(file, AudioSourceError):
+                raise file
+            filename = "stdin" if name == STDIN else None
+            call = getattr(client, verb)
+            transcription: Transcription = await call(file, filename=filename, on_progress=sent, **arguments)
+            return transcription
+
+        work = Work(ask, form=form, suffix=suffix, reporter=reporter)
+
+        async def go_through() -> None:
+            async with client:
+                await work.run(jobs, concurrency=options.concurrency)
+
+        try:
+            with reporter:
+                asyncio.run(go_through())
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_interrupted(verb, work, len(jobs), local=options.local)) from None
+    return _finished(verb, work, reporter, len(jobs))
+
+
+def _check(options: RecordingOptions, names: Sequence[str]) -> None:
+    """Find what is wrong with the options before any request, and before stdin is read.
+
+    Raises:
+        ConfigurationError: Something is.
+    """
+    if options.local and (options.base_url is not None or options.api_key_file is not None):
+        raise ConfigurationError("--local asks no relay", hint="leave out --base-url and --api-key-file")
+    if options.output_dir is None and len(names) > 1:
+        raise ConfigurationError("several recordings do not go to stdout", hint="name a folder with --output-dir")
+    if options.output_dir is None and sys.stdout is None:
+        raise ConfigurationError("stdout is closed", hint="name a folder with --output-dir")
+    if STDIN in names and sys.stdin is None:
+        raise ConfigurationError("stdin is closed", hint="name a file")
+
+
+def asked_format(format: Format, model: str) -> ResponseFormat:  # noqa: A002 - the option's name
+    """Return the format to ask the relay for: JSON is what relays get right, and subtitles are rendered here."""
+    if format in {"text", "json"}:
+        return "json"
+    timed = not model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
+    return "verbose_json" if timed or format == "verbose_json" else "json"
+
+
+def _client(options: RecordingOptions) -> AsyncClient:
+    """Return the client, with a key that can be read.
+
+    Raises:
+        ConfigurationError: There is no key, or a setting is wrong.
+        MissingExtraError: The embedded relay is wanted and not installed.
+    """
+    # The client imports aiohttp, a sixth of a second that --help does not need.
+    from zhongzhuan_audio.client import AsyncClient
+    from zhongzhuan_audio.config import BASE_URL_VARIABLE, KeyFile, Limits, endpoints_from_options
+
+    limits = Limits(max_concurrency=options.concurrency)
+    if options.local:
+        # It hears one recording after the other, so that the last of some long ones may well wait for an hour.
+        return AsyncClient.local(limits=limits)
+    key_file = None if options.api_key_file is None else KeyFile(options.api_key_file)
+    try:
+        endpoints = endpoints_from_options(options.base_url, key_file, allow_http=options.allow_http)
+    except ConfigurationError as error:
+        if options.base_url is None:
+            error.message = error.message.replace("base_url", BASE_URL_VARIABLE)
+        raise
+    for endpoint in endpoints:
+        if isinstance(endpoint.api_key, KeyFile):
+            endpoint.api_key()
+    return AsyncClient(endpoints=endpoints, limits=limits)
+
+
+def _jobs(options: RecordingOptions, names: Sequence[str]) -> list[Job]:
+    """Settle where each transcript goes, and that it can be written.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    if options.output_dir is None:
+        return [Job(name=name) for name in names]
+    prepare_folder(options.output_dir)
+    places = plan_targets(names, options.output_dir, {_FORMS[options.format][1], UNTIMED_SUFFIX})
+    return [Job(name=name, place=place) for name, place in zip(names, places, strict=True)]
+
+
+@contextmanager
+def _kept_stdin() -> Iterator[IO[bytes] | AudioSourceError]:
+    """Read stdin to its end, and give it as a file that can be sent more than once, or the error that it ended with.
+
+    It is read here and not by the client: a thread that waits for a terminal cannot be interrupted.
+    """
+    with tempfile.TemporaryFile() as kept:
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, kept)
+            kept.seek(0)
+        except OSError as error:
+            yield AudioSourceError(f"cannot read stdin: {error.strerror or error}", source="stdin")
+        else:
+            yield kept
+
+
+def _finished(verb: Verb, work: Work, reporter: Reporter, total: int) -> int:
+    """Print what belongs on stdout, and sum up."""
+    if total > 1:
+        complain(f"{len(work.kept)} {_DONE[verb]}, {len(work.failed)} failed")
+    if work.output is None:
+        return work.exit_code
+    try:
+        taken = print_bytes(work.output.encode("utf-8", "replace"))
+    except OSError as error:
+        complain(f"cannot write to stdout: {error.strerror or error} — the transcript follows")
+        reporter.rescue(work.output)
+        taken = False
+    return work.exit_code if taken else FAILED
+
+
+def _interrupted(verb: Verb, work: Work, total: int, *, local: bool) -> str:
+    under_way = work.begun - len(work.kept) - len(work.failed)
+    bill = "" if local or not under_way else " (the relay may bill them)"
+    return (
+        f"interrupted: {len(work.kept)} {_DONE[verb]}, {len(work.failed)} failed, "
+        f"{under_way} under way{bill}, {total - work.begun} not sent"
+    )

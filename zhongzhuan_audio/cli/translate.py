@@ -1,0 +1,26 @@
+"""``zhongzhuan-audio translate``."""
+
+from __future__ import annotations
+
+from zhongzhuan_audio.cli.recordings import Files, RecordingOptions, asked_format, run_on_recordings
+
+__all__ = ["translate"]
+
+_DEFAULTS = RecordingOptions()
+
+
+def translate(*files: Files, options: RecordingOptions = _DEFAULTS) -> int:
+    """Turn recordings in any language into English text, subtitles or JSON.
+
+    One recording's text goes to stdout; with --output-dir each gets a file. Many
+    relays only transcribe.
+    """
+    from zhongzhuan_audio.protocol.request import translation_fields
+
+    arguments = {
+        "model": options.model,
+        "prompt": options.prompt,
+        "response_format": asked_format(options.format, options.model),
+        "temperature": options.temperature,
+    }
+    return run_on_recordings("translate", files, options, arguments, translation_fields)
