@@ -108,7 +108,8 @@ class NamedWeights:
         if not folder.is_dir():
             raise ConfigurationError(
                 f"{self.origin} names {self.name!r}, which is no directory here",
-                hint="give the directory of a CTranslate2 Whisper model, or WhisperEngine(name, allow_download=True) to fetch one",
+                hint="give the directory of a CTranslate2 Whisper model, "
+                "or WhisperEngine(name, allow_download=True) to fetch one",
             )
         # Without tokenizer.json faster-whisper would ask a hub for one.
         missing = [name for name in _NEEDED if not (folder / name).is_file()]
