@@ -16,7 +16,23 @@ pieces = st.one_of(
     st.text(max_size=20),
     st.text(st.characters(), max_size=20),
     st.sampled_from(
-        [".", "/", "\\", ".mp3", ".WAV", ".Xyz", "会议", "😀" * 60, "é" * 99, "a" * 300, '"', "\r\n", "\ud800", " "]
+        [
+            ".",
+            "/",
+            "\\",
+            ".mp3",
+            ".WAV",
+            ".Xyz",
+            ".gz",
+            "会议",
+            "😀" * 60,
+            "é" * 99,
+            "a" * 300,
+            '"',
+            "\r\n",
+            "\ud800",
+            " ",
+        ]
     ),
 )
 names = st.one_of(st.none(), st.lists(pieces, max_size=6).map("".join))
@@ -42,6 +58,11 @@ names = st.one_of(st.none(), st.lists(pieces, max_size=6).map("".join))
         ("a.mov", MP4, "a.mp4"),
         ("微信语音.amr", SILK, "微信语音.silk"),
         ("a.wav.mp3", WAV, "a.wav.wav"),
+        ("a.mp3.gz", MP3, "a.mp3"),
+        ("a.WAV.gz", MP3, "a.mp3"),
+        ("v1.2.bz2.XZ", MP3, "v1.2.mp3"),
+        (".gz", MP3, "audio.mp3"),
+        ("a.mp3.gz", None, "a.mp3.gz"),
         ("/home/me/录音/a.mp3", MP3, "a.mp3"),
         ("C:\\Users\\me\\a.mp3", MP3, "a.mp3"),
         ("dir\\sub/a.mp3", MP3, "a.mp3"),

@@ -194,3 +194,14 @@ async def test_a_file_that_gives_text_is_refused() -> None:
     """A text stream behind a binary face is found out, with what to do."""
     with pytest.raises(AudioSourceError, match="gave str, not bytes.*'rb'"):
         await FileReader(lambda: io.StringIO("words")).readinto(memoryview(bytearray(10)))
+
+
+async def test_a_file_that_gives_too_much_is_refused() -> None:
+    """More than was asked for has no place in the buffer."""
+
+    class Whole(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            return super().read()
+
+    with pytest.raises(AudioSourceError, match="gave more than that"):
+        await FileReader(lambda: Whole(bytes(20))).readinto(memoryview(bytearray(10)))

@@ -6,9 +6,12 @@ import asyncio
 import errno
 import gzip
 import io
+import mmap
 import os
 import threading
+import warnings
 import zipfile
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -127,6 +130,41 @@ async def test_bytes_get_a_name_from_their_format(data: Any) -> None:
     assert await content(source) == MP3
 
 
+async def test_a_view_that_is_no_plain_bytes_is_refused() -> None:
+    """What cannot be sent as it lies there is told, before anything is sent."""
+    released = memoryview(MP3)
+    released.release()
+    for view in (memoryview(MP3)[::2], released):
+        with pytest.raises(ConfigurationError, match="the memoryview cannot be sent: .* — give bytes"):
+            await open_source(view)
+
+
+async def test_a_mapped_file_is_read_off_the_loop(mp3: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its position; nothing of ours keeps the caller from closing it, not even an error on its way."""
+    threads = set[threading.Thread]()
+    real = zlib.adler32
+
+    def adler32(data: memoryview) -> int:
+        threads.add(threading.current_thread())
+        return real(data)
+
+    monkeypatch.setattr(zlib, "adler32", adler32)
+    with mp3.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        source = await open_source(mapped)
+        assert source.filename == "audio.mp3"
+        assert await content(source) == MP3
+        mapped.seek(1000)
+        assert await content(await open_source(("rest.mp3", mapped))) == MP3[1000:]
+        reader = await source.open()
+        assert reader.read_at(70_000, 10_000) == MP3[70_000:]
+        mapped.seek(len(mapped))
+        with pytest.raises(AudioSourceError, match=r"read to its end.*seek\(0\)"):
+            await open_source(mapped)
+    assert threads
+    with pytest.raises(AudioSourceError, match="was closed"):
+        await open_source(mapped)
+
+
 async def test_a_pair_names_its_bytes() -> None:
     """(name, bytes) goes out under that name; filename= wins over it."""
     assert (await open_source(("voice.mpga", MP3))).filename == "voice.mp3"
@@ -149,10 +187,23 @@ async def test_a_file_object_lends_its_name(mp3: Path, tmp_path: Path) -> None:
         assert (await open_source(file)).filename == "会议 2024.mp3"
     with open(os.open(mp3, os.O_RDONLY), "rb") as file:  # noqa: PTH123 - the point is a file without a name
         assert (await open_source(file)).filename == "audio.mp3"
+    with open(os.fsencode(mp3), "rb") as file:  # noqa: PTH123 - a Path has no name in bytes
+        assert (await open_source(file)).filename == "会议 2024.mp3"
+
+
+async def test_a_decompressing_file_is_named_after_what_it_holds(tmp_path: Path) -> None:
+    """The name goes out without ".gz", and asking for it draws no warning."""
     with gzip.open(tmp_path / "a.mp3.gz", "wb") as file:
         file.write(MP3)
-    with gzip.open(tmp_path / "a.mp3.gz") as file:
-        assert await content(await open_source(file, filename="a.mp3")) == MP3
+    for path in (str(tmp_path / "a.mp3.gz"), os.fsencode(tmp_path / "a.mp3.gz")):
+        with warnings.catch_warnings(record=True) as caught, gzip.open(path) as file:
+            warnings.simplefilter("always")
+            source = await open_source(file)
+            assert source.filename == "a.mp3"
+            assert await content(source) == MP3
+        assert not caught
+    with gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(MP3))) as file:
+        assert (await open_source(file)).filename == "audio.mp3"
 
 
 async def test_a_stream_that_cannot_seek_is_spooled() -> None:
@@ -167,6 +218,62 @@ async def test_a_named_pipe_is_spooled(pipe: Path) -> None:
     source = await open_source(pipe)
     assert source.filename == "pipe.mp3"
     assert await content(source) == MP3
+
+
+async def test_a_file_that_seeks_and_does_not_tell_is_spooled() -> None:
+    """Its place could not be found again."""
+
+    class Odd:
+        def __init__(self) -> None:
+            self._file = io.BytesIO(MP3 * 5)
+            self.read = self._file.read
+            self.seek = self._file.seek
+
+    source = await open_source(Odd())
+    assert await content(source) == MP3 * 5
+    source.close()
+
+
+async def test_a_file_with_nothing_yet_is_not_at_its_end() -> None:
+    """A pipe that does not block gives None; a part is not taken for the whole."""
+    pieces = [MP3, None, MP3]
+
+    class Pipe:
+        def read(self, _: int) -> bytes | None:
+            return pieces.pop(0)
+
+    with pytest.raises(AudioSourceError, match="gave NoneType, not bytes"):
+        await open_source(Pipe())
+
+
+async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a thread reads from it, a file's close waits: that happens off the loop too."""
+    loop = asyncio.get_running_loop()
+    reading, closed_by = asyncio.Event(), list[threading.Thread]()
+    more = threading.Event()
+
+    class Stuck(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            loop.call_soon_threadsafe(reading.set)
+            more.wait(10)
+            return b""
+
+        def close(self) -> None:
+            if not self.closed:
+                closed_by.append(threading.current_thread())
+            super().close()
+
+    os.mkfifo(tmp_path / "pipe.mp3")
+    monkeypatch.setattr("zhongzhuan_audio.upload.source._open_binary", lambda _: Stuck())
+    call = asyncio.create_task(open_source(tmp_path / "pipe.mp3"))
+    await reading.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    more.set()
+    await loop.shutdown_default_executor()
+    assert len(closed_by) == 1
+    assert closed_by[0] is not threading.main_thread()
 
 
 async def test_an_async_iterable_is_spooled() -> None:
@@ -317,8 +424,10 @@ async def test_a_file_that_is_closed_or_read_to_its_end_is_told(mp3: Path) -> No
     """Neither is called empty, and neither is an error of another kind."""
     with mp3.open("rb") as file:
         file.read()
-        with pytest.raises(AudioSourceError, match=r"read to its end.*seek\(0\)"):
-            await open_source(file)
+        for position in (len(MP3), len(MP3) + 10):
+            file.seek(position)
+            with pytest.raises(AudioSourceError, match=r"read to its end.*seek\(0\)"):
+                await open_source(file)
     with pytest.raises(AudioSourceError, match="was closed — open it again"):
         await open_source(file)
 

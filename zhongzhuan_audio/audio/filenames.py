@@ -14,6 +14,8 @@ _SEPARATOR = re.compile(r"[/\\]")
 _UNSAFE = re.compile('["\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 # Only what can be an extension: "v1.2 recording" and "Dr. Wang" have none.
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}\Z")
+# A file object that decompresses has the compressed file's name.
+_COMPRESSED = {".gz", ".bz2", ".xz", ".lzma", ".zst"}
 
 
 def wire_filename(name: str | None, format: AudioFormat | None) -> str:  # noqa: A002 - the word of the whole package
@@ -32,6 +34,9 @@ def wire_filename(name: str | None, format: AudioFormat | None) -> str:  # noqa:
     """
     base = _UNSAFE.sub("_", _SEPARATOR.split(name or "")[-1])
     stem, extension = _split(base)
+    while format is not None and extension in _COMPRESSED:
+        base = stem
+        stem, extension = _split(base)
     if format is None:
         if not extension:
             # What is cut off may leave something that looks like an extension, so look again.

@@ -15,7 +15,16 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from zhongzhuan_audio.errors import AudioSourceError
 
-__all__ = ["BytesReader", "DescriptorReader", "FileReader", "Reader", "SharedFile", "in_thread", "pread"]
+__all__ = [
+    "BytesReader",
+    "DescriptorReader",
+    "FileReader",
+    "Reader",
+    "SharedFile",
+    "close_in_thread",
+    "in_thread",
+    "pread",
+]
 
 T = TypeVar("T")
 
@@ -29,6 +38,11 @@ _NO_NOWAIT = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS}
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
     """Run a blocking function on the loop's own executor; cheaper by half than `anyio.to_thread` for a short call."""
     return await asyncio.get_running_loop().run_in_executor(None, function, *args)
+
+
+def close_in_thread(file: Any) -> None:
+    """Close a file off the loop, without waiting: where a thread still reads from it, a close waits for the read."""
+    asyncio.get_running_loop().run_in_executor(None, file.close)
 
 
 class Reader(Protocol):
@@ -243,7 +257,7 @@ class FileReader:
         """Close the file if it was opened here, off the loop; a caller's file stays open."""
         self._closed = True
         if self._owned and self._file is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._file.close)
+            close_in_thread(self._file)
         self._file = None
 
     def _opened(self) -> Any:
@@ -268,6 +282,8 @@ class FileReader:
             raise AudioSourceError(
                 f"the file object's read() gave {type(data).__name__}, not bytes", hint="open the file with mode 'rb'"
             )
+        if len(data) > len(view):
+            raise AudioSourceError("the file object's read(size) gave more than that", hint="give its bytes")
         view[: len(data)] = data
         self._offset += len(data)
         return len(data)

@@ -2,65 +2,38 @@
 
 from __future__ import annotations
 
-import errno
 import inspect
 import io
 import os
 import stat
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
+from mmap import mmap
 from pathlib import PurePath
-from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any
 
 import attrs
 
 from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
-from zhongzhuan_audio.upload.readers import BytesReader, DescriptorReader, FileReader, Reader, SharedFile, in_thread
+from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Openable
+from zhongzhuan_audio.upload.faults import explained
+from zhongzhuan_audio.upload.mapped import MappedReader
+from zhongzhuan_audio.upload.readers import (
+    BytesReader,
+    DescriptorReader,
+    FileReader,
+    Reader,
+    SharedFile,
+    close_in_thread,
+    in_thread,
+)
 from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, spool
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.audio.duration import Probe
 
 __all__ = ["AsyncReadable", "AudioFile", "Openable", "Source", "open_source"]
-
-
-class AsyncReadable(Protocol):
-    """An upload that a web framework hands on: FastAPI's or Starlette's ``UploadFile``, an aiofiles file."""
-
-    async def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, empty at the end."""
-        ...
-
-
-class Openable(Protocol):
-    """A path-like object that opens itself: ``upath.UPath``, ``zipfile.Path``."""
-
-    @property
-    def name(self) -> str:
-        """The last part of the path."""
-        ...
-
-    def open(self, mode: str, /) -> IO[bytes]:
-        """Return a binary file."""
-        ...
-
-
-AudioFile: TypeAlias = (
-    str
-    | os.PathLike[str]
-    | bytes
-    | bytearray
-    | memoryview
-    | tuple[str, bytes]
-    | IO[bytes]
-    | AsyncIterable[bytes]
-    | AsyncReadable
-    | Openable
-)
-"""Everything that `transcribe` takes as a recording."""
-
-_ACCEPTED = "give a path, bytes, (name, bytes), an open binary file, an async iterable of bytes or an upload object"
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -86,7 +59,7 @@ class Source:
         Raises:
             AudioSourceError: It is gone, or has another size than when it was first looked at.
         """
-        with _explained(self.label):
+        with explained(self.label):
             reader = self._open()
         try:
             await self.verify(reader)
@@ -101,7 +74,7 @@ class Source:
         Raises:
             AudioSourceError: It has grown or shrunk.
         """
-        with _explained(self.label):
+        with explained(self.label):
             size = await reader.size()
         if size != self.size_bytes:
             raise self.changed(size)
@@ -142,36 +115,6 @@ def _probe(reader: Reader, size_bytes: int, kind: AudioFormat) -> Probe:
     return probe(reader.read_at, size_bytes, kind)
 
 
-class _explained:  # noqa: N801 - reads as a verb at the `with`
-    """Turns an OSError into an `AudioSourceError`; a class, since a generator costs more than the reads it guards."""
-
-    def __init__(self, label: str) -> None:
-        self._label = label
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, OSError):
-            raise _source_error(self._label, error) from error
-
-
-def _source_error(label: str, error: OSError) -> AudioSourceError:
-    reasons = {
-        errno.ENOENT: (f"no such file: {label}", "check the path"),
-        errno.ENOTDIR: (f"no such file: {label}", "check the path"),
-        errno.EACCES: (f"{label} may not be read by this user", "check its permissions"),
-        errno.EPERM: (f"{label} may not be read by this user", "check its permissions"),
-        errno.EISDIR: (f"{label} is a folder", "give a file"),
-        errno.ENAMETOOLONG: ("the path is too long to be a file's name", _ACCEPTED),
-        errno.EMFILE: (f"cannot open {label}: too many open files", "raise `ulimit -n`, or lower the concurrency"),
-    }
-    message, hint = reasons.get(error.errno or 0, (f"cannot read {label}: {error.strerror or error}", None))
-    if label.startswith(("http://", "https://")):
-        message, hint = f"{label} is an address, not a file", "download it first, or give its bytes"
-    return AudioSourceError(message, hint=hint, source=label)
-
-
 async def open_source(file: object, *, filename: str | None = None) -> Source:
     """Look at a recording: its name, its size, its first bytes.
 
@@ -190,10 +133,10 @@ async def open_source(file: object, *, filename: str | None = None) -> Source:
         raise ConfigurationError(f"filename must be a string, not {type(filename).__name__}")
     if isinstance(file, tuple):
         if len(file) != 2 or not isinstance(file[0], str):  # noqa: PLR2004 - a pair
-            raise ConfigurationError("file as a tuple must be (name, bytes)", hint=_ACCEPTED)
+            raise ConfigurationError("file as a tuple must be (name, bytes)", hint=ACCEPTED)
         return await open_source(file[1], filename=filename or file[0])
     if isinstance(file, (bytes, bytearray, memoryview)):
-        return _from_bytes(memoryview(file).cast("B"), filename)
+        return _from_bytes(_flat(file), filename)
     if isinstance(file, (str, os.PathLike)):
         return await _from_path(os.fspath(file), filename)
     if isinstance(file, io.TextIOBase):
@@ -201,15 +144,23 @@ async def open_source(file: object, *, filename: str | None = None) -> Source:
     return await _from_object(file, filename or _name_of(file))
 
 
+def _flat(data: bytes | bytearray | memoryview) -> memoryview:
+    try:
+        return memoryview(data).cast("B")
+    except (TypeError, ValueError) as error:
+        # It has gaps or was released.
+        raise ConfigurationError(f"the memoryview cannot be sent: {error}", hint="give bytes") from error
+
+
 def _name_of(file: object) -> str | None:
-    # Werkzeug's uploads have both: `name` is the form field's there.
-    for attribute in ("filename", "name"):
-        name = None
+    # Werkzeug's uploads have both: `name` is the form field's there. Before Python 3.12 a GzipFile warns at `filename`.
+    attributes = ("name", "filename") if isinstance(file, io.IOBase) else ("filename", "name")
+    for attribute in attributes:
         # A property may fail: the one of a zipfile.Path in an archive that has no name itself does.
         with suppress(Exception):
-            name = getattr(file, attribute, None)
-        if isinstance(name, (str, os.PathLike)) and not str(name).startswith("<"):
-            return PurePath(name).name
+            name = getattr(file, attribute)
+            if isinstance(name, (str, bytes, os.PathLike)) and not (text := os.fsdecode(name)).startswith("<"):
+                return PurePath(text).name
     return None
 
 
@@ -223,22 +174,30 @@ async def _from_object(file: Any, name: str | None) -> Source:
     if callable(read):
         if getattr(file, "closed", False) is True:
             raise AudioSourceError(f"{label} is a file that was closed", hint="open it again", source=label)
-        with _explained(label):
+        if isinstance(file, mmap):
+            return await _from_mapped(file, name, label)
+        with explained(label):
             if not await in_thread(_is_seekable, file):
                 return await _from_spool(chunks_of_file(file), name)
             return await _from_shared(SharedFile.borrow(file), name, label)
     if callable(getattr(file, "open", None)) and isinstance(getattr(file, "name", None), str):
         return await _from_openable(file, name, label)
-    raise ConfigurationError(f"{type(file).__name__} is not a recording", hint=_ACCEPTED)
+    raise ConfigurationError(f"{type(file).__name__} is not a recording", hint=ACCEPTED)
+
+
+async def _from_mapped(mapped: mmap, name: str | None, label: str) -> Source:
+    start = mapped.tell()
+    if start >= len(mapped):
+        raise _read_to_its_end(label)
+    return await _from_opener(lambda: MappedReader(mapped, start), name, label)
 
 
 async def _from_shared(shared: SharedFile, name: str | None, label: str) -> Source:
     try:
         start = await in_thread(shared.start)
         reader = FileReader(lambda: shared.file, start=start, shared=shared)
-        if start and not await reader.size():
-            hint = "seek(0) first, to send it again"
-            raise AudioSourceError(f"{label} has been read to its end", hint=hint, source=label)
+        if start and await reader.size() <= 0:
+            raise _read_to_its_end(label)
         return await _from_opener(
             lambda: FileReader(lambda: shared.file, start=start, shared=shared), name, label, shared.give_back
         )
@@ -247,23 +206,29 @@ async def _from_shared(shared: SharedFile, name: str | None, label: str) -> Sour
         raise
 
 
+def _read_to_its_end(label: str) -> AudioSourceError:
+    return AudioSourceError(f"{label} has been read to its end", hint="seek(0) first, to send it again", source=label)
+
+
 def _is_seekable(file: Any) -> bool:
+    if not (callable(getattr(file, "seek", None)) and callable(getattr(file, "tell", None))):
+        return False
     seekable = getattr(file, "seekable", None)
-    return bool(seekable()) if callable(seekable) else hasattr(file, "seek")
+    return bool(seekable()) if callable(seekable) else True
 
 
 async def _from_openable(file: Any, name: str | None, label: str) -> Source:
-    with _explained(label):
+    with explained(label):
         opened = await in_thread(file.open, "rb")
         try:
             if not await in_thread(_is_seekable, opened):
                 return await _from_spool(chunks_of_file(opened), name)
         finally:
-            await in_thread(opened.close)
+            close_in_thread(opened)
         return await _from_opener(lambda: FileReader(lambda: file.open("rb")), name, label)
 
 
-async def _from_spool(chunks: AsyncIterable[bytes], name: str | None) -> Source:
+async def _from_spool(chunks: AsyncIterable[object], name: str | None) -> Source:
     kept = await spool(chunks, source=name or "the recording")
     if isinstance(kept, bytes):
         return _from_bytes(memoryview(kept), name)
@@ -284,9 +249,9 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
         path = os.fsdecode(path)
     label = path
     if not path or "\0" in path:
-        raise AudioSourceError("the path is empty" if not path else "the path holds a NUL", hint=_ACCEPTED)
+        raise AudioSourceError("the path is empty" if not path else "the path holds a NUL", hint=ACCEPTED)
     name = filename or os.path.basename(path)  # noqa: PTH119 - a string in, a string out
-    with _explained(label):
+    with explained(label):
         mode = os.stat(path).st_mode  # noqa: PTH116 - on the loop: no object is made that is not needed
         if stat.S_ISDIR(mode):
             raise AudioSourceError(f"{label} is a folder", hint="give a file", source=label)
@@ -297,7 +262,7 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
     try:
         return await _from_spool(chunks_of_file(opened), name)
     finally:
-        opened.close()
+        close_in_thread(opened)
 
 
 def _open_descriptor(path: str) -> int:
@@ -311,7 +276,7 @@ def _open_binary(path: str) -> IO[bytes]:
 async def _from_opener(
     opener: Callable[[], Reader], name: str | None, label: str, close: Callable[[], None] = lambda: None
 ) -> Source:
-    with _explained(label):
+    with explained(label):
         reader = opener()
         try:
             size = await reader.size()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import IO, Any
 
 from zhongzhuan_audio.errors import AudioSourceError
-from zhongzhuan_audio.upload.readers import in_thread
+from zhongzhuan_audio.upload.readers import close_in_thread, in_thread
 
 __all__ = ["MEMORY_BYTES", "chunks_of_async_reader", "chunks_of_file", "spool"]
 
@@ -16,9 +16,10 @@ MEMORY_BYTES = 256 * 1024
 """Up to this many bytes are kept in memory; more go to an unnamed temporary file."""
 
 
-async def chunks_of_file(file: Any) -> AsyncIterator[bytes]:
+async def chunks_of_file(file: Any) -> AsyncIterator[bytes | None]:
     """Read a blocking file object to its end in a worker thread."""
-    while chunk := await in_thread(file.read, CHUNK_BYTES):
+    # None is no end: a file that does not block says so where nothing has come yet. It is refused as no bytes.
+    while (chunk := await in_thread(file.read, CHUNK_BYTES)) or chunk is None:
         yield chunk
 
 
@@ -53,7 +54,7 @@ async def spool(chunks: AsyncIterable[object], *, source: str) -> bytes | IO[byt
             await in_thread(_append, file, kept, source)
     except BaseException:
         if file is not None:
-            file.close()
+            close_in_thread(file)
         raise
     return bytes(kept) if file is None else file
 
