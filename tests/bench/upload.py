@@ -1,10 +1,14 @@
-"""How much memory an upload takes and how long it keeps the loop: ``python tests/bench/upload.py [SIZE_MIB] [cold]``.
+"""How much memory an upload takes and how long it keeps the loop: ``upload.py [SIZE_MIB] [COUNT] [cold]``.
 
-Uploads a sparse WAV of 1 GiB (or of the size given) to a server in a process of its own that only counts, and prints
-the growth of the client's peak memory and the longest time that the loop did not turn. For what the machine itself
-makes of such a measurement there is a control: as many bytes from memory, through asyncio's own streams, to the same
-server. The file lies in the current folder's file system, for a tmpfs has no cached reads without waiting. With "cold"
-the file has real blocks, and none of them is in the page cache at first.
+Uploads a sparse WAV of 1 GiB, or COUNT at once of SIZE_MIB, to a server in a process of its own that only counts: once
+while the page cache is filled, and again from it. With "cold" the files have real blocks, and none of them is in the
+page cache at first. For what the machine itself makes of such a measurement there is a control: as many bytes from
+memory, through asyncio's own streams, to the same server. The files lie in the current folder's file system, for a
+tmpfs has no cached reads without waiting.
+
+The longest time that the loop did not turn is told with what its thread did in it, as Linux counts that: it ran, or it
+was queued for a processor that other programs had. In a virtual machine the rest is stolen, in steps of a tick: the
+host ran something else. (What the host needs to find memory for the guest counts as run.)
 """
 
 from __future__ import annotations
@@ -17,9 +21,10 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from zhongzhuan_audio import AsyncClient
 
@@ -46,25 +51,55 @@ def serve(port: Connection) -> None:
     asyncio.run(main())
 
 
-async def longest_stall(stop: asyncio.Event) -> float:
-    """Return the longest time between two turns of the loop, in seconds."""
-    worst, last = 0.0, time.perf_counter()
+class Stall(NamedTuple):
+    """A time between two turns of the loop, and what its thread did in it; in seconds."""
+
+    total: float = 0.0
+    ran: float = 0.0
+    queued: float = 0.0
+
+
+async def longest_stall(stop: asyncio.Event) -> Stall:
+    """Return the longest time between two turns of the loop."""
+    schedule = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+
+    def look() -> tuple[float, float, float]:
+        # Once more where another program came in between: the three belong to one moment.
+        while True:
+            now, ran, queued = time.perf_counter(), time.thread_time(), int(os.pread(schedule, 100, 0).split()[1])
+            if time.perf_counter() - now < 0.0002:
+                return now, ran, queued / 1e9
+
+    worst, last = Stall(), look()
     while not stop.is_set():
         await asyncio.sleep(0)
-        now = time.perf_counter()
-        worst, last = max(worst, now - last), now
+        now = look()
+        worst = max(worst, Stall(*(after - before for before, after in zip(last, now, strict=True))))
+        last = now
+    os.close(schedule)
     return worst
 
 
-async def watched(work: Coroutine[None, None, object]) -> tuple[float, float]:
-    """Do it and return the seconds that it took, and the longest stall."""
+def stolen_ms() -> float:
+    """Return the milliseconds that the host took from all processors since the start."""
+    return int(Path("/proc/stat").read_text().split(None, 9)[8]) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+async def watched(name: str, mebibytes: int, work: Coroutine[None, None, object]) -> None:
+    """Do it and print how it went."""
     stop = asyncio.Event()
     watch = asyncio.create_task(longest_stall(stop))
-    started = time.perf_counter()
+    peak, stolen, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, stolen_ms(), time.perf_counter()
     await work
     seconds = time.perf_counter() - started
+    stolen = stolen_ms() - stolen
     stop.set()
-    return seconds, await watch
+    total, ran, queued = (part * 1000 for part in await watch)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
+    print(
+        f"{name:8}{mebibytes} MiB at {mebibytes / seconds:.0f} MiB/s, peak memory grew by {grown:.1f} MiB; "
+        f"longest stall {total:.1f} ms (ran {ran:.1f}, queued {queued:.1f}); stolen in all {stolen:.0f} ms"
+    )
 
 
 async def control(port: int, size: int) -> None:
@@ -81,18 +116,20 @@ async def control(port: int, size: int) -> None:
     writer.close()
 
 
-async def upload(port: int, small: Path, large: Path) -> None:
+async def measure(port: int, small: Path, large: list[Path]) -> None:
     """Upload once to warm up, then measure."""
+    size = large[0].stat().st_size
+    mebibytes = len(large) * size >> 20
     async with AsyncClient(f"http://127.0.0.1:{port}", "sk-bench") as client:
         await client.transcribe(small)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        seconds, stall = await watched(client.transcribe(large))
-        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    size = large.stat().st_size
-    print(f"{size / 2**20:.0f} MiB in {seconds:.2f} s ({size / 2**20 / seconds:.0f} MiB/s)")
-    print(f"peak memory grew by {grown / 1024:.1f} MiB; longest loop stall {stall * 1000:.1f} ms")
-    seconds, stall = await watched(control(port, size))
-    print(f"control: {size / 2**20 / seconds:.0f} MiB/s, longest loop stall {stall * 1000:.1f} ms")
+        for name in ("first", "again"):
+            await watched(name, mebibytes, everything(client.transcribe(path) for path in large))
+    await watched("control", mebibytes, everything(control(port, size) for _ in large))
+
+
+async def everything(calls: Iterable[Coroutine[None, None, object]]) -> None:
+    """Do all of it at once."""
+    await asyncio.gather(*calls)
 
 
 def make_wav(path: Path, size: int, *, cold: bool = False) -> Path:
@@ -113,15 +150,17 @@ def make_wav(path: Path, size: int, *, cold: bool = False) -> Path:
 
 def main() -> None:
     """Run it."""
-    mebibytes = next((int(argument) for argument in sys.argv[1:] if argument.isdecimal()), 1024)
+    numbers = [int(argument) for argument in sys.argv[1:] if argument.isdecimal()]
+    mebibytes, count = (*numbers, *(1024, 1)[len(numbers) :])[:2]
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,), daemon=True)
     server.start()
     port = ours.recv()
     with tempfile.TemporaryDirectory(dir=".") as folder:
         small = make_wav(Path(folder, "small.wav"), 1 << 20)
-        large = make_wav(Path(folder, "large.wav"), mebibytes << 20, cold="cold" in sys.argv)
-        asyncio.run(upload(port, small, large))
+        cold = "cold" in sys.argv
+        large = [make_wav(Path(folder, f"{number}.wav"), mebibytes << 20, cold=cold) for number in range(count)]
+        asyncio.run(measure(port, small, large))
     server.terminate()
 
 

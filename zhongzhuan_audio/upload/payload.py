@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["CHUNK_BYTES", "Progress", "UploadPayload"]
 
 CHUNK_BYTES = 256 * 1024
-"""The buffer of one upload, and the size up to which a whole body goes out as one write."""
+"""The largest buffer of one upload, and the size up to which a whole body goes out as one write."""
 
 _LEAST_BYTES = 32 * 1024
 _TURN_BYTES = 2 * 1024 * 1024
@@ -80,7 +80,7 @@ class UploadPayload(Payload):
         self._size = self._total_bytes = len(prefix) + source.size_bytes + len(suffix)
         self.complete: bool = False
         self.reused: bool | None = None
-        self._stream: StreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
         self.answered: bool = False
         self.failure: BaseException | None = None
 
@@ -102,7 +102,8 @@ class UploadPayload(Payload):
         content_length: int | None,  # noqa: ARG002 - always this payload's own size
     ) -> None:
         """Send the body."""
-        self._stream = stream = cast("StreamWriter", writer)
+        stream = cast("StreamWriter", writer)
+        self._transport = stream.transport
         self.reused = stream.protocol in _used
         _used.add(stream.protocol)
         if self._on_connection is not None:
@@ -124,9 +125,9 @@ class UploadPayload(Payload):
         self.complete = True
 
     def hang_up(self) -> None:
-        """End the connection that it goes or went over, also where that is back in the pool already."""
-        if self._stream is not None and self._stream.transport is not None:
-            self._stream.transport.abort()
+        """End the connection that it goes or went over, and send nothing of what it still holds."""
+        if self._transport is not None:
+            self._transport.abort()
 
     async def _send_whole(self, writer: StreamWriter, reader: Reader) -> None:
         body = bytearray(self._total_bytes)
@@ -149,7 +150,7 @@ class UploadPayload(Payload):
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
         try:
-            buffer = memoryview(bytearray(max(CHUNK_BYTES, len(self._prefix))))
+            buffer = memoryview(bytearray(max(_share(), len(self._prefix))))
             buffer[: len(self._prefix)] = self._prefix
             filled, total = len(self._prefix), self._source.size_bytes
             remaining = total
@@ -167,8 +168,8 @@ class UploadPayload(Payload):
                 self._report(total - remaining)
                 # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
                 await asyncio.sleep(0)
-                if transport.get_write_buffer_size():
-                    buffer = memoryview(bytearray(CHUNK_BYTES))
+                if transport.get_write_buffer_size() or len(buffer) < _share():
+                    buffer = memoryview(bytearray(_share()))
                 filled = 0
             await incoming.let_in()
             await writer.write(self._suffix, drain=False)
@@ -206,8 +207,9 @@ class UploadPayload(Payload):
 
 
 def _share() -> int:
-    """Return how much of its buffer an upload may use."""
-    return min(CHUNK_BYTES, max(_LEAST_BYTES, _TURN_BYTES // max(1, len(_under_way))))
+    """Return how much an upload may send at a time: a power of two, so that it seldom changes."""
+    even = _TURN_BYTES // max(1, len(_under_way))
+    return min(CHUNK_BYTES, max(_LEAST_BYTES, 1 << (even.bit_length() - 1)))
 
 
 class _Incoming:
