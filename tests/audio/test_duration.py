@@ -42,6 +42,7 @@ REAL = [
     ("mp3", "libmp3lame", {}, 0.001),
     ("mp3", "libmp3lame", {"rate": 16_000, "codec_flags": BY_QUALITY}, 0.001),
     ("mp3", "libmp3lame", {"layout": "stereo", "flags": {"id3v2_version": "3", "write_id3v1": "1"}}, 0.001),
+    ("mp3", "libmp3lame", {"rate": 16_000, "layout": "stereo"}, 0.001),
     ("mp3", "libmp3lame", {"flags": NO_INDEX}, 0.001),
     ("mp3", "libmp3lame", {"flags": NO_INDEX, "rate": 8_000}, 0.001),
     ("mp3", "libmp3lame", {"flags": NO_INDEX, "codec_flags": BY_QUALITY}, 0.001),
@@ -120,6 +121,32 @@ def test_the_sample(told, decoded_s):
     assert decoded_s(recording) == pytest.approx(11.0)
 
 
+def test_recordings_in_a_row_are_as_long_as_all(told):
+    """The index of the first speaks of that one, so what it says is scaled by the bytes."""
+    found = told(JFK.read_bytes() * 20)
+    assert found.duration_s == pytest.approx(220, rel=0.01)
+    assert not found.exact
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [
+        ("mp3", "libmp3lame", {"flags": NO_INDEX}),
+        ("mp3", "libmp3lame", {"flags": NO_INDEX, "codec_flags": BY_QUALITY, "bit_rate": 0}),
+        ("mp2", "mp2", {}),
+        ("adts", "aac", {}),
+    ],
+)
+def test_a_large_recording_without_an_index_is_estimated(record, decoded_s, told, container, codec, options):
+    """Samples of the stream tell of the whole, within a few percent; of a tone, much closer."""
+    recording = record(container, codec, 10, **{"layout": "stereo", "bit_rate": 256_000} | options)
+    large = recording * (2_000_000 // len(recording))
+    found = told(large)
+    assert found.duration_s == pytest.approx(decoded_s(recording) * (len(large) // len(recording)), rel=0.03)
+    assert found.channels == 2
+    assert not found.exact
+
+
 @pytest.mark.parametrize(("container", "codec"), [("flac", "flac"), ("adts", "aac"), ("mp3", "libmp3lame")])
 @pytest.mark.parametrize("tag_bytes", [0, 300, 5_000, 1_000_000])
 def test_tags_before_a_recording_do_not_count(record, told, container, codec, tag_bytes):
@@ -127,7 +154,8 @@ def test_tags_before_a_recording_do_not_count(record, told, container, codec, ta
     recording = record(container, codec, 2)
     lengths = bytes(tag_bytes >> shift & 0x7F for shift in (21, 14, 7, 0))
     tag = b"ID3\x04\0\0" + lengths + bytes(tag_bytes)
-    assert told(tag + tag + recording) == told(recording)
+    with_footer = b"ID3\x04\0\x10" + lengths + bytes(tag_bytes) + b"3DI\x04\0\x10" + lengths
+    assert told(tag + with_footer + recording) == told(recording)
 
 
 @pytest.mark.parametrize("kind", ALL_FORMATS, ids=lambda kind: kind.name)
@@ -240,6 +268,33 @@ def test_damage_is_fine(told, originals, data):
 def test_a_maze_is_left_soon(told, head, filler, kind):
     """Millions of tiny parts, or parts within parts, end where the reads do."""
     check(told, head + filler * (2_000_000 // len(filler)), kind)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "most", "most_bytes"),
+    [
+        ("wav", "pcm_s16le", 1, 4_096),
+        ("flac", "flac", 1, 4_096),
+        ("webm", "libopus", 1, 4_096),
+        ("mp3", "libmp3lame", 3, 10_000),
+        ("mp4", "aac", 3, 12_288),
+        ("ogg", "libopus", 2, 70_000),
+    ],
+)
+def test_a_recording_with_an_index_is_hardly_read(record, container, codec, most, most_bytes):
+    """What was read once is not read again, and half a megabyte takes no more than a few kilobytes do."""
+    recording = record(container, codec, 40, bit_rate=128_000)
+    reads = []
+
+    def read_at(at: int, count: int) -> bytes:
+        reads.append(count)
+        return recording[at : at + count]
+
+    kind = sniff(recording)
+    assert kind is not None
+    assert probe(read_at, len(recording), kind).exact
+    assert len(reads) <= most
+    assert sum(reads) <= most_bytes
 
 
 def test_the_bounds_are_what_the_page_says():

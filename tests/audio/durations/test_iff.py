@@ -68,7 +68,7 @@ def au(encoding: int, size: int, data: bytes, *, at: int = 24, rate: int = 8_000
 
 @pytest.mark.parametrize(
     ("encoding", "bits"),
-    [(1, 8), (2, 8), (3, 16), (4, 24), (5, 32), (6, 32), (7, 64), (23, 4), (25, 3), (26, 5), (27, 8)],
+    [(1, 8), (2, 8), (3, 16), (4, 24), (5, 32), (6, 32), (7, 64), (23, 4), (24, 4), (25, 3), (26, 5), (27, 8)],
 )
 def test_au_of_every_encoding(told, encoding, bits):
     """The size over the width is the length; what is not told or not there is the rest of the file."""

@@ -145,6 +145,20 @@ def test_frames_of_every_version_and_layer(told, header, size, samples, rate, ch
     )
 
 
+@pytest.mark.parametrize("number", range(14))
+def test_frames_of_every_bit_rate(told, number):
+    """Four steps double the rate in version 1; in version 2 the steps are 8 and then 16 kbit/s."""
+    third = (4 + number % 4) * 8 << number // 4
+    second = (32, 48, 56)[number] if number < 3 else (4 + (number - 3) % 4) * 16 << (number - 3) // 4
+    later = 8 * (number + 1) if number < 8 else 16 * (number - 3)
+    bits = number + 1 << 4 | 4
+    for first, kbits, rate in ((0xFB, third, 48_000), (0xFD, second, 48_000), (0xF5, later, 24_000)):
+        data = bytes((0xFF, first, bits, 0)).ljust(1152 * 125 * kbits // rate, b"\0")
+        found = told(data * 20, formats.MP3)
+        assert found.duration_s == pytest.approx(20 * 1152 / rate)
+        assert found.exact
+
+
 @pytest.mark.parametrize("header", [b"\xff\xfb\x04\xc0", b"\xff\xfb\xf4\xc0", b"\xff\xfb\x5c\xc0", b"\xff\xeb\x54\xc0"])
 def test_what_tells_no_size_tells_no_length(told, header):
     """A free bit rate, one that is none, a sample rate that is none, and a version that is none."""
@@ -164,6 +178,21 @@ def test_adts_frames_are_counted(told, channels, expected, blocks):
     assert told(b"".join(adts(size, blocks=blocks, channels=channels) for size in range(20, 120))) == Probe(
         duration_s=pytest.approx(100 * blocks * 0.064), channels=expected, sample_rate=16_000, exact=True
     )
+
+
+@pytest.mark.parametrize("rate", range(13))
+def test_adts_of_every_rate(told, rate):
+    """Three rates a step of two, twelve steps, and 7350 Hz."""
+    expected = (96_000, 88_200, 64_000)[rate % 3] >> rate // 3 if rate < 12 else 7_350
+    found = told(adts(8_000, rate=rate) * 10)
+    assert found.duration_s == pytest.approx(10 * 1024 / expected)
+    assert found.sample_rate == expected
+
+
+@pytest.mark.parametrize("rate", [13, 14, 15])
+def test_adts_of_no_rate(told, rate):
+    """The last three are not used."""
+    assert told(adts(200, rate=rate) * 10, formats.AAC) == Probe()
 
 
 def test_many_adts_frames_are_estimated(told):

@@ -59,6 +59,12 @@ def test_a_recording_of_nothing_lasts_0_s(told, after):
     assert told(wave(fmt(**MONO_16K), chunk(b"data", b""), after)).duration_s == 0
 
 
+def test_more_chunks_than_can_be_looked_at_are_samples(told):
+    """Whether an empty one is empty is not looked for without end."""
+    recording = wave(fmt(**MONO_16K), chunk(b"data", b""), chunk(b"LIST", bytes(5_000)) * 30)
+    assert told(recording) == Probe(duration_s=30 * 5_008 / 32_000, channels=1, sample_rate=16_000)
+
+
 @pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
 @pytest.mark.parametrize("samples_bytes", [32_000, 0])
 def test_the_64_bit_size_counts(told, magic, samples_bytes):

@@ -33,6 +33,23 @@ def test_frames_of_every_type_last_20_ms(told, magic, sizes, rate, count):
     assert told(data) == expected
 
 
+# Bits of the frames of each type: 3GPP TS 26.101 table 1a, TS 26.201 table 2.
+@pytest.mark.parametrize(
+    ("magic", "bits"),
+    [
+        (b"#!AMR\n", (95, 103, 118, 134, 148, 159, 204, 244, 39)),
+        (b"#!AMR-WB\n", (132, 177, 253, 285, 317, 365, 397, 461, 477, 40)),
+    ],
+)
+def test_frames_of_every_rate(told, magic, bits):
+    """A frame is as many whole bytes as its bits take, behind the one that tells its type."""
+    for kind, count in enumerate(bits):
+        data = bytes((kind << 3 | 4,)) + b"\xff" * ((count + 7) // 8)
+        assert told(magic + data * 50).duration_s == pytest.approx(1.0)
+    for kind in set(range(len(bits), 16)) - set(AMR_WB_BYTES if b"WB" in magic else AMR_BYTES):
+        assert told(magic + bytes((kind << 3 | 4,)) * 50).duration_s is None
+
+
 @pytest.mark.parametrize(
     ("magic", "sizes"), [(b"#!AMR_MC1.0\n\0\0\0\2", AMR_BYTES), (b"#!AMR-WB_MC1.0\n\0\0\0\2", AMR_WB_BYTES)]
 )
