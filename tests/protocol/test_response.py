@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from zhongzhuan_audio.errors import APIError, AuthenticationError, InvalidResponseError, RateLimitError, UpstreamError
+from zhongzhuan_audio.errors import (
+    APIError,
+    AuthenticationError,
+    InvalidResponseError,
+    QuotaExceededError,
+    RateLimitError,
+    UpstreamError,
+)
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.response import decode_transcription
 
@@ -292,3 +299,55 @@ def test_halves_of_characters_do_not_reach_a_file():
     transcription = decode(r'{"text": "a \ud83d b \ud83d\ude00"}')
     assert transcription.text == "a ? b 😀"
     transcription.text.encode()
+
+
+def decode_object(body):
+    """Decode a JSON object at status 200."""
+    return decode(json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [{"message": "", "type": "", "param": "", "code": None}, "null", "none", {"message": None}, "", {}, [], None],
+)
+def test_an_error_that_says_nothing_is_none(blank):
+    """As relays in Go write it beside a good transcript."""
+    assert decode_object({"text": "hello", "error": blank}).text == "hello"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"code": 500, "msg": "上游失败", "data": {"text": ""}}, UpstreamError),
+        ({"code": "insufficient_quota", "message": "余额不足", "data": {"text": ""}}, QuotaExceededError),
+        ({"code": 500, "msg": "上游失败", "text": ""}, UpstreamError),
+        ({"message": "quota exceeded", "text": " "}, QuotaExceededError),
+    ],
+)
+def test_an_empty_text_beside_a_complaint_is_no_silence(body, kind):
+    """A recording without speech gives an empty text too, and nothing is said beside it."""
+    with pytest.raises(kind):
+        decode_object(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"text": ""}, {"code": 0, "msg": "", "text": ""}, {"code": 200, "message": "success", "data": {"text": ""}},
+     {"message": "ok", "text": ""}, {"text": "", "segments": []}],
+)  # fmt: skip
+def test_silence_stays_silence(body):
+    """Also in an envelope that says that all went well."""
+    assert decode_object(body).text == ""
+
+
+def test_an_empty_text_beside_segments_is_theirs():
+    """The words were heard."""
+    body = {"text": "", "segments": [{"id": 0, "start": 0.0, "end": 1.0, "text": " hello"}]}
+    assert decode_object(body).text == "hello"
+
+
+def test_a_text_beside_an_error_may_have_been_billed():
+    """Somebody has listened, whatever went wrong after it."""
+    with pytest.raises(UpstreamError) as caught:
+        decode_object({"text": "hello", "error": {"message": "do request failed"}})
+    assert caught.value.billed == "maybe"

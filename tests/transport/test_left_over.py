@@ -95,3 +95,29 @@ async def test_a_transcript_is_not_quoted_where_it_cannot_be_read() -> None:
                 await client.transcribe(MP3, response_format="text")
     assert "secret" not in caught.value.message
     assert len(caught.value.message) < 100
+
+
+async def test_a_stale_connection_is_not_replaced_by_another(raw_server: Any) -> None:
+    """Where one kept-alive connection has died of its idleness, the retry goes over a new one."""
+    served = asyncio.Event()
+
+    async def dies_at_the_second(peer: Any) -> None:
+        await peer.request()
+        if raw_server.connections == 6:
+            served.set()
+        await served.wait()
+        await peer.answer(b'{"text": "hello"}')
+        await peer.reader.read(1)
+        peer.reset()
+
+    async def serves(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b'{"text": "fresh"}')
+
+    raw_server.script(*[dies_at_the_second] * 6, serves)
+    async with AsyncClient(raw_server.url, "sk-test") as client:
+        await asyncio.gather(*(client.transcribe(MP3) for _ in range(6)))
+        result = await client.transcribe(MP3)
+    assert result.text == "fresh"
+    assert [made.error for made in result.attempts] == ["TransportError", None]
+    assert raw_server.connections == 7

@@ -10,7 +10,7 @@ import attrs
 
 from zhongzhuan_audio.protocol.body import NOT_JSON, page_title, parse_json
 
-__all__ = ["Complaint", "read_complaint"]
+__all__ = ["Complaint", "is_blank", "read_complaint"]
 
 _MAX_DEPTH = 4
 _ERROR_KEYS = ("error", "errors", "err", "detail", "response", "header")
@@ -84,6 +84,15 @@ def read_complaint(value: Any, *, depth: int = 0) -> Complaint:
         request_id=next((name for key in _REQUEST_ID_KEYS if (name := _name(whole.get(key)))), None),
         depth=depth,
     )
+
+
+def is_blank(value: Any) -> bool:
+    """Tell whether an ``error`` field says that there is none: null, empty, or an object of nothing but such fields."""
+    if isinstance(value, Mapping):
+        return all(is_blank(item) for item in value.values())
+    if isinstance(value, str):
+        return value.strip().lower() in _BLANK
+    return not value
 
 
 def _told(message: str, *, request_id: str | None = None, depth: int, **names: str | None) -> Complaint:

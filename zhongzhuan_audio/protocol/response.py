@@ -29,6 +29,7 @@ from zhongzhuan_audio.protocol.body import (
     tidy,
 )
 from zhongzhuan_audio.protocol.classify import classify, error_in_success
+from zhongzhuan_audio.protocol.complaint import is_blank
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.hints import BASE_URL_HINT, BILLED_HINT
 from zhongzhuan_audio.protocol.masking import mask_keys
@@ -96,16 +97,20 @@ def _from_object(
     answer: Answer, body: str, value: Mapping[str, Any], response_format: str, now: Callable[[], datetime]
 ) -> Transcription:
     fields = _transcript_fields(value)
-    if _says_error(value, has_transcript=fields is not None):
-        raise error_in_success(answer, value, now=now)
-    if fields is None:
+    transcription = None if fields is None else structure_transcription(fields)
+    has_words = transcription is not None and bool(transcription.text or transcription.segments)
+    if _says_error(value, has_words=has_words, has_transcript=transcription is not None):
+        error = error_in_success(answer, value, now=now)
+        # Whatever went wrong, somebody has listened.
+        error.billed = "maybe" if has_words else error.billed
+        raise error
+    if fields is None or transcription is None:
         raise _broken(answer, body, f"status {answer.status} and JSON without a text")
-    transcription = structure_transcription(fields)
-    if not isinstance(fields.get("text"), str):
+    if not transcription.text:
         text = join_texts(segment.text for segment in transcription.segments)
-        if not text:
+        if not text and not isinstance(fields.get("text"), str):
             raise _broken(answer, body, f"status {answer.status} and JSON without a text")
-        return attrs.evolve(transcription, text=text)
+        transcription = attrs.evolve(transcription, text=text)
     if transcription.segments:
         return transcription
     found = _from_text(answer, body, transcription.text, response_format, now)
@@ -136,14 +141,16 @@ def _transcript_fields(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return None
 
 
-def _says_error(value: Mapping[str, Any], *, has_transcript: bool) -> bool:
-    if value.get("error") or value.get("success") in (False, "false"):
+def _says_error(value: Mapping[str, Any], *, has_words: bool, has_transcript: bool) -> bool:
+    if not is_blank(value.get("error")) or value.get("success") in (False, "false"):
         return True
-    if has_transcript:
+    if has_words:
         return False
-    if value.get("error") in ({}, [], ""):
+    if not has_transcript and value.get("error") is not None:
         return True
-    return str(value.get("code", "")).lower() not in _WORKED and any(value.get(name) for name in _COMPLAINTS)
+    # A recording without speech gives an empty text too, but nothing is said beside it.
+    said = [words for name in _COMPLAINTS if (words := value.get(name)) and str(words).strip().lower() not in _WORKED]
+    return str(value.get("code", "")).lower() not in _WORKED and bool(said)
 
 
 def _from_plain(answer: Answer, body: str, text: str, response_format: str) -> Transcription:

@@ -69,6 +69,7 @@ async def exchange(
         sock_connect=timeouts.connect_s,
         sock_read=timeouts.answer_stall_s,
     )
+    settled = False
     try:
         async with session.post(
             url,
@@ -82,7 +83,6 @@ async def exchange(
             payload.answered = True
             if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
                 # What comes now would be taken for the answer to the next request.
-                payload.hang_up()
                 host = URL(route.endpoint).host
                 billed: Billed = "maybe" if payload.complete else "no"
                 raise _cut_off(f"{host} switched to a protocol that nobody had asked for", route, billed)
@@ -93,6 +93,7 @@ async def exchange(
                 response.close()
                 if response.status < 300:  # noqa: PLR2004 - the statuses of success
                     raise payload.failure or _cut_off("the relay answered before it had the whole upload", route, "no")
+            settled = payload.complete
             return Answer(
                 status=response.status,
                 headers={name.lower(): value for name, value in response.headers.items()},
@@ -104,6 +105,11 @@ async def exchange(
         if isinstance(error, ZhongzhuanError):
             raise
         raise _translate(error, route, timeouts, "maybe" if payload.complete else "no") from error
+    finally:
+        if not settled:
+            # asyncio would go on sending what it holds: the relay would work on what was given up, or the socket
+            # stay open as long as the peer takes nothing.
+            payload.hang_up()
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

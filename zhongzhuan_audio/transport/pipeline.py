@@ -229,6 +229,8 @@ class Pipeline:
             self._failover.failed(call.trial, error, call.scope)
             call.note(index, error)
             stale = call.died_stale(error)
+            if stale:
+                self._sessions.open().distrust_idle()
         course = decide(call.policy, call.situation(error, self._failover, stale=stale), jitter=self._jitter)
         if not isinstance(course, Again):
             # Another endpoint is not the one that is down: its load is not multiplied.

@@ -70,16 +70,27 @@ class Opened:
     pacer: Pacer
     loop: asyncio.AbstractEventLoop
 
+    def distrust_idle(self) -> None:
+        """Send the next requests over new connections, unless the session is the caller's own."""
+        if isinstance(self.session.connector, _CleanConnector):
+            self.session.connector.distrust()
+
 
 class _CleanConnector(aiohttp.TCPConnector):
-    """Uses no connection again on which something came while it was idle.
+    """Uses no connection again on which something came while it was idle, or that is likely to have died.
 
-    aiohttp would take it for the answer to the next request: a gateway's 408, or the transcript of another recording.
+    aiohttp would take what came for the answer to the next request: a gateway's 408, or the transcript of another
+    recording.
     """
 
     def __init__(self, *, limit: int) -> None:
         super().__init__(limit=limit)
         self._seen: WeakSet[ResponseHandler] = WeakSet()
+        self._suspects: WeakSet[ResponseHandler] = WeakSet()
+
+    def distrust(self) -> None:
+        """Use none of the present connections again: where one died of its idleness the others have too."""
+        self._suspects.update(self._seen)
 
     async def connect(
         self,
@@ -92,7 +103,8 @@ class _CleanConnector(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             assert protocol is not None
-            if protocol not in self._seen or not protocol.should_close:
+            fresh = protocol not in self._seen
+            if fresh or not (protocol.should_close or protocol in self._suspects):
                 self._seen.add(protocol)
                 return connection
             connection.close()
