@@ -1,6 +1,7 @@
 """The checks of this project; ``nox`` runs them all, ``nox -s tests`` one of them.
 
-All but one share a virtual environment, `.nox/dev`: the embedded relay's model is large, and one copy is enough.
+They share a virtual environment, `.nox/dev`: the embedded relay's model is large, and one copy is enough. litellm's
+proxy and the built wheel have one each of their own.
 """
 
 from __future__ import annotations
@@ -94,6 +95,15 @@ def soak(session: nox.Session) -> None:
 def fault_table(session: nox.Session) -> None:
     """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""
     _run(session, "python", "-m", "pytest", "--quiet", "tests/transport/test_faults_met.py", WRITE_FAULT_TABLE="1")
+
+
+@nox.session(reuse_venv=True)
+def litellm(session: nox.Session) -> None:
+    """Put the newest litellm proxy between the client and the embedded relay; it has an environment of its own."""
+    session.install("--quiet", "--upgrade", "litellm[proxy]")
+    session.run("python", "-c", "from importlib.metadata import version; print('litellm', version('litellm'))")
+    command = _bin(Path(session.virtualenv.location).resolve(), "litellm")
+    _run(session, "python", "-m", "pytest", "tests/peers", *session.posargs, LITELLM_COMMAND=command)
 
 
 @nox.session(venv_backend="none")
