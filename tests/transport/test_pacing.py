@@ -17,10 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhongzhuan_audio import AsyncClient, Limits, Timeouts
-from zhongzhuan_audio.errors import TimedOutError
+from zhongzhuan_audio.errors import RateLimitError, TimedOutError
 from zhongzhuan_audio.events import AttemptStarted
-from zhongzhuan_audio.relay import LocalRelay
+from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 from zhongzhuan_audio.transport.pacing import Gcra, Pacer
+
+RECORDING = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 
 
 @given(st.floats(1, 6000), st.lists(st.floats(0, 10), min_size=2, max_size=60))
@@ -140,15 +142,16 @@ async def test_a_fault_inside_gives_the_turn_back() -> None:
 
 
 async def test_it_slows_after_a_429_and_recovers() -> None:
-    """Half as many at most once a second, never less than one; successes bring it back to the limit and no further."""
+    """Half as many, once for all that ran side by side, never less than one; successes bring it back to the limit and no further."""
     now = [100.0]
     pacer = Pacer(Limits(max_concurrency=16), clock=lambda: now[0])
-    pacer.throttled()
-    pacer.throttled()
+    pacer.throttled(now[0])
+    pacer.throttled(now[0])
     assert pacer.allowed == 8
     for allowed in (4, 2, 1, 1):
         now[0] += 1
-        pacer.throttled()
+        pacer.throttled(now[0])
+        pacer.throttled(now[0] - 0.5)
         assert pacer.allowed == allowed
     successes = 0
     while pacer.allowed < 16:
@@ -163,7 +166,7 @@ async def test_it_slows_after_a_429_and_recovers() -> None:
 async def test_recovery_wakes_those_who_wait() -> None:
     """A call held back by the slow-down goes on when more may run."""
     pacer: Any = Pacer(Limits(max_concurrency=2))
-    pacer.throttled()
+    pacer.throttled(asyncio.get_running_loop().time())
     async with pacer.turn():
         task = asyncio.create_task(_take(pacer))
         await asyncio.sleep(0)
@@ -379,3 +382,23 @@ def wav(seconds: int) -> bytes:
         file.setframerate(16_000)
         file.writeframes(bytes(32_000 * seconds))
     return kept.getvalue()
+
+
+async def test_a_relay_that_takes_few_at_once_gets_them_all_in_the_end() -> None:
+    """With all settings as they come: more calls than the relay takes are slowed down, not failed."""
+    running = 0
+
+    async def work(_: object) -> str:
+        nonlocal running
+        if running >= 4:
+            raise RateLimitError("too many at once", status=429)
+        running += 1
+        try:
+            await asyncio.sleep(0.02)
+        finally:
+            running -= 1
+        return "heard"
+
+    async with LocalRelay(ScriptedEngine(work)) as relay, AsyncClient(relay.base_url, relay.api_key) as client:
+        results = await asyncio.gather(*(client.transcribe(RECORDING) for _ in range(100)))
+    assert {result.text for result in results} == {"heard"}

@@ -281,3 +281,31 @@ async def test_closing_while_calls_stand_in_the_queue_sends_none_of_them(
     assert isinstance(outcomes[0], TransportError)
     assert all(isinstance(outcome, (ConfigurationError, TransportError)) for outcome in outcomes)
     assert local_relay.request_count == 1
+
+
+@pytest.mark.parametrize("asked", [0.4, 120])
+async def test_a_wait_belongs_to_the_endpoint_that_asked_for_it(
+    local_relay: LocalRelay, spare: LocalRelay, asked: float
+) -> None:
+    """It is left alone for so long, and the other is tried again as if it had not asked."""
+    busy = RateLimitError("busy", status=429, retry_after=asked)
+    script(local_relay, busy, "too soon")
+    script(spare, BROKEN, "at last")
+    async with AsyncClient(endpoints=both(local_relay, spare), retry=QUICK) as client:
+        result = await client.transcribe(MP3)
+        assert result.text == "at last"
+        assert [made.wait_s < 0.3 for made in result.attempts] == [True] * 3
+        assert (await client.transcribe(MP3)).text == "at last"
+    assert local_relay.request_count == 1
+
+
+async def test_a_spare_that_asks_for_a_long_wait_does_not_end_the_call(
+    local_relay: LocalRelay, spare: LocalRelay
+) -> None:
+    """The first, which asked for none, is tried again."""
+    script(local_relay, BROKEN, "at last")
+    script(spare, RateLimitError("busy", status=429, retry_after=120))
+    async with AsyncClient(endpoints=both(local_relay, spare), retry=QUICK) as client:
+        result = await client.transcribe(MP3)
+    assert result.text == "at last"
+    assert names(result.attempts) == ["UpstreamError", "RateLimitError", None]

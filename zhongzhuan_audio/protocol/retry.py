@@ -74,15 +74,17 @@ class Situation:
 class RetryQuota:
     """How much a client retries in all, so that an outage of the relay does not multiply its load.
 
-    A bucket that retries drain and successes fill.
+    A bucket that retries drain and successes fill. After a 429 fewer requests run at once, so that its retry multiplies
+    nothing and costs little.
 
     Source: the retry quota of the AWS SDKs' standard mode: 500 tokens, 5 a retry, 10 after a time-out; a success that
-    took a retry gives that retry's back, any other gives 1.
+    took a retry gives that retry's back, any other gives 1. The price after a 429 is our own.
     """
 
     CAPACITY = 500
     RETRY = 5
     TIMEOUT = 10
+    THROTTLED = 1
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
@@ -90,7 +92,11 @@ class RetryQuota:
 
     def take(self, error: ZhongzhuanError) -> int | None:
         """Return what a retry after this error took from the bucket; None if there is not enough left."""
-        cost = self.TIMEOUT if isinstance(error, TimedOutError) else self.RETRY
+        cost = self.RETRY
+        if isinstance(error, TimedOutError):
+            cost = self.TIMEOUT
+        elif isinstance(error, RateLimitError):
+            cost = self.THROTTLED
         if cost > self._left:
             return None
         self._left -= cost
@@ -117,8 +123,10 @@ def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], fl
     """
     error = situation.error
     retryable, failover = chances(error)
-    # A spare endpoint that refuses for good does not end what the first may still serve.
-    last = situation.hope if failover and not retryable and situation.hope is not None else error
+    last, hope = error, situation.hope
+    # A spare endpoint that refuses, for good or for long, does not end what another may still serve.
+    if failover and hope is not None and (not retryable or _asked_s(error) > _asked_s(hope)):
+        last = hope
     elsewhere = failover and situation.another
     if not (retryable or elsewhere or last is not error) or _is_the_deadline(error):
         return Stop(error)
@@ -149,6 +157,11 @@ def chances(error: ZhongzhuanError) -> tuple[bool, bool]:
 def _is_the_deadline(error: ZhongzhuanError) -> bool:
     """Tell whether the time of the whole call ran out, of which the error itself says enough."""
     return isinstance(error, TimedOutError) and error.phase == "deadline"
+
+
+def _asked_s(error: ZhongzhuanError) -> float:
+    """Return the seconds that the relay asked to wait."""
+    return (error.retry_after or 0.0) if isinstance(error, APIError) else 0.0
 
 
 def _after_a_wait(

@@ -90,9 +90,10 @@ class Call:
 
     def situation(self, error: ZhongzhuanError, failover: Failover, *, stale: bool) -> Situation:
         """Return what there is to know after a failure."""
+        current = None if self.trial is None else self.trial.index
         return Situation(
             error=error,
-            hope=next(reversed(self._hopes.values()), None),
+            hope=next((hope for index, hope in reversed(self._hopes.items()) if index != current), None),
             attempts=len(self.attempts),
             maybe_billed=sum(made.billed == "maybe" for made in self.attempts),
             elapsed_s=self.elapsed_s(),

@@ -15,6 +15,7 @@ from zhongzhuan_audio.errors import (
     NotFoundError,
     PermissionDeniedError,
     QuotaExceededError,
+    RateLimitError,
     TransportError,
     UpstreamError,
     ZhongzhuanError,
@@ -75,7 +76,7 @@ class Failover:
         self._clock = clock
         self._tell = tell
         self._circuits = [_Circuit() for _ in self.endpoints]
-        # When a narrow refusal is forgotten; the next to be so comes first.
+        # When a narrow refusal is forgotten; the first is so within a minute, and lets those behind it go.
         self._without: dict[tuple[int, str], float] = {}
 
     def first(self, scope: str, *, out: Collection[int] = ()) -> int | None:
@@ -152,14 +153,16 @@ class Failover:
                 self._open(trial.index, circuit.rest_s, error)
         elif isinstance(error, APIError):
             # A plain refusal shows that it lives.
+            if isinstance(error, RateLimitError) and error.retry_after:
+                self._do_without(trial.index, scope, min(error.retry_after, _REFUSAL_REST_S))
             self.succeeded(trial)
 
-    def _do_without(self, index: int, scope: str) -> None:
+    def _do_without(self, index: int, scope: str, rest_s: float = _REFUSAL_REST_S) -> None:
         now = self._clock()
         while self._without and next(iter(self._without.values())) <= now:
             del self._without[next(iter(self._without))]
         self._without.pop((index, scope), None)
-        self._without[index, scope] = now + _REFUSAL_REST_S
+        self._without[index, scope] = now + rest_s
 
     def _open(self, index: int, rest_s: float, error: ZhongzhuanError) -> None:
         circuit, now = self._circuits[index], self._clock()

@@ -15,8 +15,6 @@ from zhongzhuan_audio.errors import TimedOutError
 
 __all__ = ["Gcra", "Pacer"]
 
-_HALVE_AT_MOST_EVERY_S = 1.0
-
 
 class Gcra:
     """The generic cell rate algorithm with no burst: what costs much is followed by a longer pause. Pure.
@@ -79,11 +77,14 @@ class Pacer:
             self._running -= 1
             self._hand_out()
 
-    def throttled(self) -> None:
-        """Take note of a 429: half as many may run, at most once a second, since many fail together."""
-        now = self._clock()
-        if now - self._halved_at >= _HALVE_AT_MOST_EVERY_S:
-            self._halved_at = now
+    def throttled(self, began: float) -> None:
+        """Take note of a 429: half as many may run, once for all that ran side by side, since these fail together.
+
+        Args:
+            began: When the request was sent, by the clock.
+        """
+        if began > self._halved_at:
+            self._halved_at = self._clock()
             self._allowed = max(1.0, self._allowed / 2)
 
     def succeeded(self) -> None:

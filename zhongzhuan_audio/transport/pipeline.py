@@ -214,7 +214,7 @@ class Pipeline:
             self._failover.succeeded(call.trial)
             call.pacer.succeeded()
         elif isinstance(error, RateLimitError):
-            call.pacer.throttled()
+            call.pacer.throttled(call.sent_at)
 
     async def _course(self, call: Call, error: ZhongzhuanError) -> Course:
         """Return what to do after a failure."""
