@@ -142,7 +142,7 @@ async def test_a_fault_inside_gives_the_turn_back() -> None:
 
 
 async def test_it_slows_after_a_429_and_recovers() -> None:
-    """Half as many, once for all that ran side by side, never less than one; successes bring it back to the limit and no further."""
+    """Half as many, once for all that ran side by side, never less than one; successes bring it back, no further."""
     now = [100.0]
     pacer = Pacer(Limits(max_concurrency=16), clock=lambda: now[0])
     pacer.throttled(now[0])
