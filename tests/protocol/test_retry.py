@@ -112,7 +112,13 @@ def test_a_relay_that_is_full_gets_a_longer_rest() -> None:
     assert course(BUSY) == Again(1.0, BUSY)
 
 
-@given(st.floats(0, 60))
+def test_a_wait_of_nothing_is_none_that_was_asked_for() -> None:
+    """`Retry-After: 0` leaves the back-off as it is."""
+    error = RateLimitError("busy", status=429, retryable=True, failover=True, retry_after=0.0)
+    assert course(error, jitter=0.3) == Again(0.3, error)
+
+
+@given(st.floats(0, 60, exclude_min=True))
 def test_a_wait_that_was_asked_for_is_kept(asked: float) -> None:
     """To the letter, whatever the jitter."""
     error = RateLimitError("busy", status=429, retryable=True, failover=True, retry_after=asked)

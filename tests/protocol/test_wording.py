@@ -45,7 +45,7 @@ PHRASES = {
         | Invalid token | Token not provided | This token has expired | This token status is unavailable
         | Incorrect API key provided: sk-*** | You didn't provide an API key | Not authenticated | 401 Unauthorized
         | Authentication Error, Invalid proxy server token passed | 身份验证失败 | 鉴权失败 | 未登录
-        | 无权进行此操作，access token 无效""",
+        | 无权进行此操作，access token 无效 | Access denied due to invalid subscription key or wrong API endpoint.""",
     BadRequestError: """
         Unsupported file format | Invalid file format. Supported formats: ['flac', 'm4a'] | Unrecognized file format.
         | unsupported audio format: .webm | The audio file could not be decoded or its format is not supported.

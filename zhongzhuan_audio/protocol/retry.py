@@ -167,7 +167,8 @@ def _asked_s(error: ZhongzhuanError) -> float:
 def _after_a_wait(
     policy: RetryPolicy, attempts: int, error: ZhongzhuanError, left: float | None, jitter: Callable[[], float]
 ) -> Again | Stop:
-    asked = error.retry_after if isinstance(error, APIError) else None
+    # "Wait 0 seconds" is no wish: four requests within milliseconds help nobody.
+    asked = _asked_s(error) or None
     if asked is not None and asked > policy.retry_after_cap_s:
         return Stop(error, f"the relay asks to wait {asked:g} s, longer than RetryPolicy.retry_after_cap_s")
     if asked is not None:

@@ -107,7 +107,7 @@ _NAMES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
 _SENT = r"file|body|entity|payload|content|audio|upload|request"
 _SIZE = r"\d[\d.,]*\s*(?:[KMG]i?B?|bytes)\b"
 _MODEL_EN = r"\bmodels?\b(?![^\n]{0,60}?\bformat\b)"
-_KEY = r"\b(?:api[\s_-]?key|(?:access |auth |bearer |proxy server )?token|credentials?)\b"
+_KEY = r"\b(?:(?:api|subscription)[\s_-]?key|(?:access |auth |bearer |proxy server )?token|credentials?)\b"
 _KEY_ZH = r"(?:令牌|密钥|秘钥|api[\s_-]?key|\bkey\b|token)"
 
 _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
