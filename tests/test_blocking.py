@@ -242,6 +242,25 @@ def test_closing_from_another_thread_ends_a_call_with_an_error_of_ours(
     assert caught.value.billed == "maybe"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_child_that_ends_leaves_its_parents_relay_alone(local_relay: LocalRelay, jfk: Path) -> None:
+    """What a process has made, its forked children do not remove."""
+    code = """
+        import os, sys
+        from zhongzhuan_audio import Client
+        from zhongzhuan_audio.relay import ScriptedEngine
+        client = Client.local(ScriptedEngine("heard"))
+        client.transcribe(sys.argv[1])
+        child = os.fork()
+        if child == 0:
+            sys.exit(0)
+        os.waitpid(child, 0)
+        print(client.transcribe(sys.argv[1]).text)
+    """
+    ended = run(code, local_relay, str(jfk))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "heard\n", "")
+
+
 def test_ctrl_c_cancels_the_request(local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path) -> None:
     """KeyboardInterrupt comes out at once, and the relay sees the client go."""
     scripted_engine.delay_s = 60

@@ -162,6 +162,8 @@ async def test_bad_recordings_are_refused_before_a_byte_is_sent(
         ({"api_key": "sk-a", "headers": {"X A": "b"}}, "cannot stand in a header"),
         ({"api_key": "sk-a", "headers": {"X-A": 1}}, "must be strings"),
         ({"api_key": "sk-a", "headers": 5}, "headers must be a mapping of strings, not int"),
+        ({"api_key": "sk-a", "allow_http": "false"}, "allow_http must be a bool, not str"),
+        ({"api_key": "sk-a", "trust_env": 1}, "trust_env must be a bool, not int"),
         ({"api_key": "sk-a", "timeouts": 5}, "timeouts must be a Timeouts, not int"),
         ({"api_key": "sk-a", "retry": 5}, "retry must be a RetryPolicy, not int"),
         ({"api_key": "sk-a", "limits": 5}, "limits must be a Limits, not int"),

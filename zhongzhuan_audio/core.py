@@ -125,6 +125,7 @@ class ClientCore:
         self._pipeline: Pipeline | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
         self._closed = False
+        check_kind("allow_http", allow_http, bool, "a bool")
         if endpoints is not None and (base_url is not None or api_key is not None):
             raise ConfigurationError("give either endpoints, or base_url and api_key")
         if endpoints is None:
@@ -133,6 +134,7 @@ class ClientCore:
         _check_options(timeouts=timeouts, retry=retry)
         check_kind("limits", limits, Limits, "a Limits")
         check_callable("on_event", on_event)
+        check_kind("trust_env", trust_env, bool, "a bool")
         check_kind("proxy", proxy, str, "an address")
         check_kind("ssl", ssl, (ssl_module.SSLContext, bool), "an SSLContext or a bool")
         check_kind("session", session, ClientSession, "an aiohttp.ClientSession")

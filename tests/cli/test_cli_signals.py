@@ -40,6 +40,20 @@ def test_it_interrupts_and_says_which_signal_it_was():
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+def test_a_terminal_that_is_closed_interrupts_too():
+    """With its own exit code; nohup, which ignores the signal, keeps its word."""
+    with sigterm_interrupts() as interruption, pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert interruption.exit_code == 129
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with sigterm_interrupts() as interruption:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert interruption.exit_code == 130
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_it_interrupts_where_ctrl_c_is_ignored():
     """A shell ignores SIGINT for what it starts in the background; SIGTERM still counts there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -114,6 +114,14 @@ async def test_a_name_that_does_not_exist() -> None:
     assert "relay.invalid cannot be looked up" in str(error)
 
 
+async def test_a_proxy_whose_name_does_not_exist() -> None:
+    """It is the proxy that is named, and not the relay."""
+    async with AsyncClient("https://relay.invalid", "sk-test", retry=ONCE, proxy="http://proxy.invalid:3128") as client:
+        error = await failure(client)
+    assert "no way through the proxy http://proxy.invalid:3128: its name cannot be looked up" in str(error)
+    assert "trust_env" not in str(error)
+
+
 async def test_a_connection_that_never_comes_about(raw_server: Any) -> None:
     """A server that takes the connection and never finishes TLS runs into the connect timeout."""
 

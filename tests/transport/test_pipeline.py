@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from zhongzhuan_audio import AsyncClient, Limits
+from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy
 from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, TransportError
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
@@ -358,3 +358,19 @@ async def test_closing_during_a_call_does_not_send_it_again(local_relay: Any, sc
     assert caught.value.billed == "maybe"
     assert local_relay.request_count == 1
     assert client._sessions._opened is None
+
+
+@pytest.mark.parametrize("answer", ["GARBAGE {key}\r\n\r\n", "HTTP/1.1 200 OK\r\nBad {key}\r\n\r\n"])
+async def test_an_unreadable_answer_that_repeats_the_key_shows_none(raw_server: Any, answer: str) -> None:
+    """Nor does what it was raised from: aiohttp quotes the wire."""
+
+    async def echo(peer: Any) -> None:
+        head, _ = await peer.request()
+        await peer.send(answer.format(key=key_of(head)).encode())
+        peer.writer.close()
+
+    raw_server.script(echo)
+    async with AsyncClient(raw_server.url, "sk-unusual-key", retry=RetryPolicy(max_attempts=1)) as client:
+        with pytest.raises(TransportError) as caught:
+            await client.transcribe(MP3)
+    assert "unusual-key" not in "".join(traceback.format_exception(caught.value))

@@ -90,17 +90,20 @@ async def serve_until_stopped(relay: LocalRelay, *, load: Callable[[], Awaitable
 
 @contextmanager
 def _on_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Set the event on SIGINT and SIGTERM.
+    """Set the event on SIGINT, SIGTERM and SIGHUP.
 
     With `signal.signal`, which Windows has too; and for SIGINT even where a shell started us in the background, with
-    that signal ignored.
+    that signal ignored. A SIGHUP that is ignored stays so: nohup means it.
     """
     loop = asyncio.get_running_loop()
 
     def handle(*_: object) -> None:
         loop.call_soon_threadsafe(stop.set)
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""SIGTERM as another Ctrl-C: what is under way is ended in order, and no file is left behind."""
+"""SIGTERM and SIGHUP as another Ctrl-C: what is under way is ended in order, and no file is left behind."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from types import FrameType
 
 import attrs
 
-from zhongzhuan_audio.cli.exit_codes import INTERRUPTED, TERMINATED
+from zhongzhuan_audio.cli.exit_codes import HUNG_UP, INTERRUPTED, TERMINATED
 
 __all__ = ["Interruption", "sigterm_interrupts"]
+
+
+_EXIT_CODES: dict[int, int] = {signal.SIGTERM: TERMINATED}
+if hasattr(signal, "SIGHUP"):
+    _EXIT_CODES[signal.SIGHUP] = HUNG_UP
 
 
 @attrs.define
@@ -25,21 +30,19 @@ class Interruption:
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[Interruption]:
-    """Raise KeyboardInterrupt on the first SIGTERM as on SIGINT, as long as the block runs; the next ones say no more.
+    """Raise KeyboardInterrupt on the first SIGTERM or SIGHUP as on SIGINT, as long as the block runs.
 
-    A SIGTERM that is ignored, or that whoever embeds the command has a handler for, is left to that; so is one that
-    comes to a thread other than the main one, where Python takes no signals.
+    The next ones say no more. One that is ignored (as nohup does with SIGHUP), or that whoever embeds the command has a
+    handler for, is left to that; so is one that comes to a thread other than the main one, where Python takes none.
     """
     interruption = Interruption()
-    ours = threading.current_thread() is threading.main_thread()
-    if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield interruption
-        return
+    in_main = threading.current_thread() is threading.main_thread()
+    ours = [number for number in _EXIT_CODES if in_main and signal.getsignal(number) is signal.SIG_DFL]
 
-    def handle(_: int, frame: FrameType | None) -> None:
-        if interruption.exit_code == TERMINATED:
+    def handle(number: int, frame: FrameType | None) -> None:
+        if interruption.exit_code != INTERRUPTED:
             return
-        interruption.exit_code = TERMINATED
+        interruption.exit_code = _EXIT_CODES[number]
         # asyncio's own handler, as long as it runs: it cancels the work, and the work cleans up.
         interrupt = signal.getsignal(signal.SIGINT)
         if callable(interrupt):
@@ -47,8 +50,10 @@ def sigterm_interrupts() -> Iterator[Interruption]:
         else:
             raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, handle)
+    for number in ours:
+        signal.signal(number, handle)
     try:
         yield interruption
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

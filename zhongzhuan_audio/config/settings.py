@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, normalise_base_url
+from zhongzhuan_audio.config.checks import check_kind
 from zhongzhuan_audio.config.keys import (
     API_KEY_FILE_VARIABLE,
     API_KEY_VARIABLE,
@@ -141,6 +142,7 @@ class Endpoint:
         """
         # Written by hand, since the one that attrs makes would keep the key in its arguments, for tracebacks to show.
         api_key = masked(api_key)
+        check_kind("allow_http", allow_http, bool, "a bool")
         object.__setattr__(self, "base_url", normalise_base_url(base_url, allow_http=allow_http))
         object.__setattr__(self, "api_key", api_key if callable(api_key) else check_api_key(api_key))
         object.__setattr__(self, "allow_http", allow_http)

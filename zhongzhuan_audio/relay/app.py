@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import tempfile
+import weakref
 from collections import deque
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -159,14 +161,15 @@ class LocalRelay:
         if isinstance(self.engine, WhisperEngine):
             # A wrong directory is told now, and not to the first client.
             await self.engine.check()
-        folder = await in_thread(tempfile.TemporaryDirectory, prefix="zhongzhuan-relay-", ignore_cleanup_errors=True)
-        stack.push_async_callback(in_thread, folder.cleanup)
+        folder = await in_thread(lambda: tempfile.mkdtemp(prefix="zhongzhuan-relay-"))
+        # For a relay that nobody closes; of what a process has, its forked children remove nothing.
+        stack.push_async_callback(in_thread, weakref.finalize(self, _remove, folder, os.getpid()))
         routes = Routes(
             engine=self.engine,
             api_key=self.api_key,
             max_upload_bytes=self._limit,
             any_format=self._any_format,
-            folder=Path(folder.name),
+            folder=Path(folder),
             faults=self.faults,
             remember=self._remember,
             charge=self._charge,
@@ -181,6 +184,11 @@ class LocalRelay:
     def _charge(self, received: ReceivedRequest) -> None:
         received.billable = True
         self.billable += 1
+
+
+def _remove(folder: str, pid: int) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _plan(faults: object) -> FaultPlan:

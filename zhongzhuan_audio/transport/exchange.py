@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_ANSWER_BYTES", "Route", "exchange"]
 
+_QUOTING = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError)
+
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """More than any transcript: three hours with word times are about 10 MB."""
 
@@ -104,7 +106,9 @@ async def exchange(
             raise payload.failure from None
         if isinstance(error, ZhongzhuanError):
             raise
-        raise _translate(error, route, timeouts, "maybe" if payload.complete else "no") from error
+        # These quote the wire, on which a relay may have repeated the key.
+        cause = None if isinstance(error, _QUOTING) else error
+        raise _translate(error, route, timeouts, "maybe" if payload.complete else "no") from cause
     finally:
         if not settled:
             # asyncio would go on sending what it holds: the relay would work on what was given up, or the socket
@@ -174,11 +178,12 @@ def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeout
         case aiohttp.ConnectionTimeoutError():
             message = f"no connection to {host} within {timeouts.connect_s or 0:g} s"
             return TimedOutError(message, phase="connect", hint=_REACH, **facts)
+        case aiohttp.ClientConnectorDNSError() if route.proxy is not None:
+            # Only the proxy's own name is looked up here.
+            return _no_proxy(route, ": its name cannot be looked up", facts)
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             status = f" (status {error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
-            proxy = route.proxy.url if route.proxy else "the proxy"
-            around = "; trust_env=False goes without" if route.proxy and route.proxy.from_env else ""
-            return TransportError(f"no way through the proxy {proxy}{status}", hint=_PROXY + around, **facts)
+            return _no_proxy(route, status, facts)
         case aiohttp.ClientSSLError():
             facts["retryable"] = False
             return TransportError(f"no TLS with {host}: {_reason(error)}", hint=_TLS, **facts)
@@ -186,6 +191,12 @@ def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeout
             return TransportError(f"the name {host} cannot be looked up", hint=_REACH, **facts)
         case _:
             return TransportError(f"no connection to {host}: {_reason(error)}", hint=_REACH, **facts)
+
+
+def _no_proxy(route: Route, why: str, facts: dict[str, Any]) -> TransportError:
+    proxy = route.proxy.url if route.proxy else "the proxy"
+    around = "; trust_env=False goes without" if route.proxy and route.proxy.from_env else ""
+    return TransportError(f"no way through the proxy {proxy}{why}", hint=_PROXY + around, **facts)
 
 
 _PROXY = "check that the proxy runs and lets you through"

@@ -29,7 +29,7 @@ def _parsed_proxy(proxy: str | Proxy | None) -> Proxy | None:
     return parse_proxy(proxy) if isinstance(proxy, str) else proxy
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Network:
     """How a client reaches the network."""
 
