@@ -21,9 +21,10 @@ def terminate() -> None:
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Put the handlers back that were there; SIGINT's is Python's own, whoever runs the tests."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Put the handlers back that were there; SIGINT's is Python's own and SIGHUP's the default, whoever runs the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
