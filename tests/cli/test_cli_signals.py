@@ -21,7 +21,7 @@ def terminate() -> None:
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Put the handlers back that were there; SIGINT's is Python's own and SIGHUP's the default, whoever runs the tests."""
+    """Put the handlers back that were there; SIGINT's and SIGHUP's are the usual ones, whoever runs the tests."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
