@@ -31,7 +31,8 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import TranscriptionFormat
-from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
+from zhongzhuan_audio.transport.outgoing import Upload
+from zhongzhuan_audio.transport.pipeline import Pipeline
 from zhongzhuan_audio.transport.session import Network, SessionKeeper
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import AudioFile, Source, open_source

@@ -16,7 +16,8 @@ from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.classify import classify
 from zhongzhuan_audio.protocol.request import transcription_fields
 from zhongzhuan_audio.relay import LocalRelay, ScriptedAnswer, ScriptedEngine
-from zhongzhuan_audio.transport.pipeline import Pipeline, Upload
+from zhongzhuan_audio.transport.outgoing import Upload
+from zhongzhuan_audio.transport.pipeline import Pipeline
 from zhongzhuan_audio.transport.session import Network, SessionKeeper
 from zhongzhuan_audio.upload.source import open_source
 

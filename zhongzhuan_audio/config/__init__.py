@@ -3,7 +3,7 @@
 Everything here is checked at construction, before any I/O, and no key is in a repr.
 """
 
-from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, is_loopback, normalise_base_url
+from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, is_loopback, normalise_base_url, relay_root
 from zhongzhuan_audio.config.checks import check_callable, check_kind
 from zhongzhuan_audio.config.keys import (
     API_KEY_FILE_VARIABLE,
@@ -42,4 +42,5 @@ __all__ = [
     "is_loopback",
     "masked",
     "normalise_base_url",
+    "relay_root",
 ]

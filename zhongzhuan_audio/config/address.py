@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["DEFAULT_BASE_URL", "is_loopback", "normalise_base_url"]
+__all__ = ["DEFAULT_BASE_URL", "is_loopback", "normalise_base_url", "relay_root"]
 
 DEFAULT_BASE_URL = "https://api.zhongzhuan.chat/v1"
 _EXAMPLE = f"it looks like {DEFAULT_BASE_URL}"
@@ -61,6 +61,18 @@ def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         host = f"{host}:{port}"
     return urlunsplit((parts.scheme, host, _versioned(parts.path), "", ""))
+
+
+def relay_root(base_url: str) -> str:
+    """Return the part of an endpoint's address before its version, without a slash at the end.
+
+    Args:
+        base_url: In its normal form.
+    """
+    parts = urlsplit(base_url)
+    segments = parts.path.split("/")
+    version = next(index for index, segment in enumerate(segments) if _VERSION_SEGMENT.fullmatch(segment))
+    return urlunsplit((parts.scheme, parts.netloc, "/".join(segments[:version]), "", ""))
 
 
 def _split_address(url: object) -> SplitResult:

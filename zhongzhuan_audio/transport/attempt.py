@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TypeVar
 
-import attrs
 from yarl import URL
 
 from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key, masked
@@ -20,14 +20,14 @@ from zhongzhuan_audio.errors import (
     ZhongzhuanError,
 )
 from zhongzhuan_audio.events import ConnectionOpened, ConnectionReused, Event
-from zhongzhuan_audio.protocol.answer import Answer
-from zhongzhuan_audio.protocol.form import Field, encode_form
-from zhongzhuan_audio.transport.exchange import Route, exchange
+from zhongzhuan_audio.transport.exchange import Reply, exchange
+from zhongzhuan_audio.transport.outgoing import Body, Outgoing
+from zhongzhuan_audio.transport.route import Route
 from zhongzhuan_audio.transport.session import Opened
-from zhongzhuan_audio.upload.payload import Progress, UploadPayload
-from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["Upload", "attempt", "fresh_key", "hide_key", "read_key"]
+__all__ = ["attempt", "fresh_key", "hide_key", "read_key"]
+
+T = TypeVar("T")
 
 logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
@@ -35,64 +35,41 @@ _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 3
 
 
-@attrs.frozen(kw_only=True)
-class Upload:
-    """What is to be sent."""
-
-    path: str
-    """Below the base URL, with a slash in front."""
-    source: Source
-    fields: Sequence[Field]
-    on_progress: Progress | None = None
-    audio_s: float | None = None
-    """Length of the recording in seconds; None where it is not known."""
-
-    def payload(self, *, stall_s: float | None, on_connection: Callable[[bool], None]) -> UploadPayload:
-        """Return a body for one attempt."""
-        boundary = secrets.token_hex(16)
-        prefix, suffix = encode_form(self.fields, self.source.filename, boundary=boundary)
-        return UploadPayload(
-            self.source,
-            prefix,
-            suffix,
-            content_type=f"multipart/form-data; boundary={boundary}",
-            stall_s=stall_s,
-            on_progress=self.on_progress,
-            on_connection=on_connection,
-        )
-
-
 async def attempt(
     opened: Opened,
     route: Route,
     endpoint: Endpoint,
-    upload: Upload,
+    outgoing: Outgoing,
     *,
     key: Secret,
     headers: Mapping[str, str],
     timeouts: Timeouts,
-    payloads: list[UploadPayload],
+    bodies: list[Body],
     tell: Callable[[Event], None],
-) -> Answer:
-    """Send an upload once and return the answer, whatever its status.
+    receive: Callable[[Reply], Awaitable[T]],
+    held: AsyncExitStack,
+) -> T:
+    """Send a request once and return what is made of its answer, whatever its status.
 
     Args:
         opened: The session.
         route: How to reach the endpoint.
         endpoint: Where to.
-        upload: What.
+        outgoing: What.
         key: Of the endpoint.
         headers: Beside the key.
         timeouts: How long each phase may take.
-        payloads: Gets each body that was begun, the last at the end: they tell how far it came.
+        bodies: Gets each body that was begun, the last at the end: they tell how far it came.
         tell: Told of each connection that is made or used again.
+        receive: Reads the answer, all of it or its beginning, and makes something of it.
+        held: Gets what ends the connection; to be closed when the answer is done with.
 
     Raises:
-        ZhongzhuanError: No answer came, or the recording is not what it was.
+        ZhongzhuanError: No answer came, the recording is not what it was, or what `receive` raises.
     """
-    headers = {**headers, "Authorization": Secret("Bearer " + key)}
-    url = URL(endpoint.base_url + upload.path)
-    limit_s = timeouts.attempt_limit_s(upload.source.size_bytes, upload.audio_s)
+    headers = {**headers, **outgoing.headers, "Authorization": Secret("Bearer " + key)}
+    url = outgoing.url(endpoint.base_url)
+    limit_s = timeouts.attempt_limit_s(outgoing.size_bytes, outgoing.audio_s)
     limit = asyncio.timeout(limit_s)
 
     def on_connection(reused: bool) -> None:
@@ -101,26 +78,32 @@ async def attempt(
     try:
         async with limit:
             for _ in range(_MAX_REDIRECTS + 1):
-                payloads.append(upload.payload(stall_s=timeouts.upload_stall_s, on_connection=on_connection))
-                answer = _without_key(
-                    key,
-                    await exchange(
-                        opened.session, url, headers=headers, payload=payloads[-1], route=route, timeouts=timeouts
-                    ),
+                bodies.append(outgoing.body(stall_s=timeouts.upload_stall_s, on_connection=on_connection))
+                reply = await exchange(
+                    opened.session,
+                    url,
+                    method=outgoing.method,
+                    headers=headers,
+                    payload=bodies[-1],
+                    route=route,
+                    timeouts=timeouts,
+                    key=key,
                 )
-                if answer.status not in _REDIRECTS or "location" not in answer.headers:
-                    return answer
-                url = _follow(url, answer.headers["location"], endpoint.base_url)
+                held.push_async_callback(reply.close)
+                if reply.status not in _REDIRECTS or "location" not in reply.headers:
+                    return await receive(reply)
+                await reply.whole()
+                url = _follow(url, reply.headers["location"], endpoint.base_url)
     except TimeoutError:
         if not limit.expired():
             raise
-        whole = bool(payloads and payloads[-1].complete)
+        billed = bodies[-1].billed if bodies else "no"
         raise TimedOutError(
             f"the attempt took longer than {limit_s or 0:g} s",
-            phase="answer" if whole else "upload",
+            phase="answer" if bodies and bodies[-1].complete else "upload",
             endpoint=endpoint.base_url,
             retryable=True,
-            billed="maybe" if whole else "no",
+            billed=billed,
             hint="raise Timeouts.attempt_s",
         ) from None
     raise TransportError(
@@ -169,17 +152,6 @@ async def read_key(api_key: ApiKey) -> Secret:
     if inspect.isawaitable(key):
         key = masked(await key)
     return check_api_key(key, origin="the key that the api_key function gave")
-
-
-def _without_key(key: Secret, answer: Answer) -> Answer:
-    """Return the answer without the key, should the relay have repeated it: what decodes it keeps it in variables."""
-    if key.encode() not in answer.body and not any(key in value for value in answer.headers.values()):
-        return answer
-    return Answer(
-        status=answer.status,
-        headers={name: value.replace(key, "***") for name, value in answer.headers.items()},
-        body=answer.body.replace(key.encode(), b"***"),
-    )
 
 
 def hide_key(key: Secret, error: ZhongzhuanError) -> None:

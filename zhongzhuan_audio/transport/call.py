@@ -7,11 +7,12 @@ import time
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Secret, Timeouts
-from zhongzhuan_audio.errors import Attempt, TimedOutError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.errors import Attempt, Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
+from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover, Trial
+from zhongzhuan_audio.transport.outgoing import Body, Outgoing
 from zhongzhuan_audio.transport.pacing import Pacer
-from zhongzhuan_audio.upload.payload import UploadPayload
 
 __all__ = ["Call"]
 
@@ -21,6 +22,8 @@ class Call:
     """One call: its attempts, what each endpoint has said to it, and the attempt that runs now."""
 
     scope: str
+    """The path and the model: what a refusal of either is remembered for."""
+    outgoing: Outgoing
     policy: RetryPolicy
     timeouts: Timeouts
     started: float = attrs.field(factory=time.monotonic)
@@ -49,13 +52,20 @@ class Call:
     pacer: Pacer | None = attrs.field(default=None, init=False)
     sent_at: float | None = attrs.field(default=None, init=False)
     """When the present attempt began to be sent; None while it has not."""
-    payloads: list[UploadPayload] = attrs.field(factory=list, init=False)
+    bodies: list[Body] = attrs.field(factory=list, init=False)
     """The bodies that the present attempt has begun; more than one where it was redirected."""
+    reply: Reply | None = attrs.field(default=None, init=False)
+    """The answer to the present attempt, as soon as its head is here."""
+    begun: bool = attrs.field(default=False, init=False)
+    """Whether the caller has a stream in hands, so that nothing is tried again."""
+    recorded: bool = attrs.field(default=False, init=False)
+    """Whether it was noted how the present attempt ended."""
 
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
-        self.trial = self.pacer = self.sent_at = None
-        self.payloads = []
+        self.trial = self.pacer = self.sent_at = self.reply = None
+        self.recorded = False
+        self.bodies = []
 
     def begin_round(self) -> None:
         """Let all endpoints count again, but those that cannot serve this call."""
@@ -109,18 +119,33 @@ class Call:
         """Return the seconds to the deadline; None where there is none."""
         return None if self.policy.deadline_s is None else max(0.0, self.policy.deadline_s - self.elapsed_s())
 
+    def past_deadline(self, endpoint: str) -> TimedOutError:
+        """Return the error for a call whose time is over.
+
+        Args:
+            endpoint: Base URL of the one that was being tried; empty where none was.
+        """
+        return TimedOutError(
+            f"the deadline of {self.policy.deadline_s:g} s has passed",
+            phase="deadline",
+            endpoint=endpoint,
+            retryable=True,
+            billed=self.billed(),
+            hint="raise RetryPolicy.deadline_s",
+        )
+
     def died_stale(self, error: ZhongzhuanError) -> bool:
         """Tell, once, whether a kept-alive connection died before a byte of the answer: it was closed meanwhile."""
-        payload = self.payloads[-1] if self.payloads else None
+        body = self.bodies[-1] if self.bodies else None
         closed = isinstance(error, TransportError) and not isinstance(error, TimedOutError)
-        if self._was_stale or payload is None or not closed or payload.reused is not True or payload.answered:
+        if self._was_stale or body is None or not closed or body.reused is not True or body.answered:
             return False
         self._was_stale = True
         return True
 
-    def may_be_billed(self) -> bool:
-        """Tell whether the relay has all that it needs to do the work of the present attempt."""
-        return bool(self.payloads and self.payloads[-1].complete)
+    def billed(self) -> Billed:
+        """Tell what a failure now may have cost: "maybe" once the relay has all that it needs to do the work."""
+        return self.bodies[-1].billed if self.bodies else "no"
 
     def sum_up(self, error: ZhongzhuanError, reason: str | None = None) -> ZhongzhuanError:
         """Return the error that ends the call, with what all of its attempts came to.

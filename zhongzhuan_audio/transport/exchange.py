@@ -1,68 +1,57 @@
-"""One request and its answer. Foreign errors become ours here, once; nothing is decided here."""
+"""One request and its answer; nothing is decided here."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import re
-import ssl as ssl_module
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import attrs
 from yarl import URL
 
-from zhongzhuan_audio.config import Timeouts
-from zhongzhuan_audio.errors import Billed, InvalidResponseError, TimedOutError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.config import Secret, Timeouts
+from zhongzhuan_audio.errors import InvalidResponseError
 from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.transport.foreign import Foreign, cut_off
+from zhongzhuan_audio.transport.outgoing import Bodiless, Body
+from zhongzhuan_audio.transport.route import Route
 
-if TYPE_CHECKING:
-    from zhongzhuan_audio.transport.proxies import Proxy
-    from zhongzhuan_audio.upload.payload import UploadPayload
-
-__all__ = ["MAX_ANSWER_BYTES", "Route", "exchange"]
-
-_QUOTING = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError)
+__all__ = ["MAX_ANSWER_BYTES", "Reply", "exchange"]
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""More than any transcript: three hours with word times are about 10 MB."""
-
-
-@attrs.frozen(kw_only=True)
-class Route:
-    """How requests reach an endpoint."""
-
-    endpoint: str
-    """Base URL, for messages."""
-    proxy: Proxy | None = None
-    ssl: ssl_module.SSLContext | bool = attrs.field(default=True, repr=False)
-
-    def options(self) -> dict[str, Any]:
-        """Return the arguments that aiohttp takes for it."""
-        if self.proxy is None:
-            return {"ssl": self.ssl}
-        return {"ssl": self.ssl, "proxy": self.proxy.url, "proxy_headers": self.proxy.headers}
+"""More than any answer that is read whole: three hours with word times are about 10 MB, ten images some more."""
 
 
 async def exchange(
     session: aiohttp.ClientSession,
     url: URL,
     *,
+    method: str,
     headers: Mapping[str, str],
-    payload: UploadPayload,
+    payload: Body,
     route: Route,
     timeouts: Timeouts,
-) -> Answer:
-    """Send one POST and read its whole answer, whatever its status.
+    key: Secret,
+) -> Reply:
+    """Send one request and return its answer as soon as the head of it is here, whatever its status.
 
     Redirects are not followed, and no status is an error here.
+
+    Args:
+        session: Sends it.
+        url: Where to.
+        method: In capitals.
+        headers: All that are wanted beside those of the body.
+        payload: The body.
+        route: How to get there.
+        timeouts: Of its phases.
+        key: Taken out of the answer, should the relay repeat it.
+
+    Returns:
+        The answer, to be closed whatever happens.
 
     Raises:
         TransportError: No answer came. ``billed`` is "maybe" where the whole body had been written.
         TimedOutError: A phase took too long.
-        InvalidResponseError: The answer is larger than any transcript.
         ZhongzhuanError: What the payload found wrong with the recording.
     """
     timeout = aiohttp.ClientTimeout(
@@ -71,146 +60,113 @@ async def exchange(
         sock_connect=timeouts.connect_s,
         sock_read=timeouts.answer_stall_s,
     )
-    settled = False
+    foreign = Foreign(payload, route, timeouts)
+    answered = False
     try:
-        async with session.post(
-            url,
-            data=payload,
-            headers=headers,
-            timeout=timeout,
-            allow_redirects=False,
-            raise_for_status=False,
-            **route.options(),
-        ) as response:
+        with foreign:
+            response = await session.request(
+                method,
+                url,
+                data=None if isinstance(payload, Bodiless) else payload,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+                raise_for_status=False,
+                **route.options(),
+            )
             payload.answered = True
+            reply = Reply(response, payload, route, foreign, key)
             if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
                 # What comes now would be taken for the answer to the next request.
+                await reply.close()
                 host = URL(route.endpoint).host
-                billed: Billed = "maybe" if payload.complete else "no"
-                raise _cut_off(f"{host} switched to a protocol that nobody had asked for", route, billed)
-            body = await _read(response)
-            if not payload.complete:
-                # It answered before it had everything. An error may be true all the same (413); a transcript is not.
-                # Closing stops the upload, and the connection is of no further use.
-                response.close()
-                if response.status < 300:  # noqa: PLR2004 - the statuses of success
-                    raise payload.failure or _cut_off("the relay answered before it had the whole upload", route, "no")
-            settled = payload.complete
-            return Answer(
-                status=response.status,
-                headers={name.lower(): value for name, value in response.headers.items()},
-                body=body,
-            )
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        if payload.failure is not None and not isinstance(payload.failure, asyncio.CancelledError):
-            raise payload.failure from None
-        if isinstance(error, ZhongzhuanError):
-            raise
-        # These quote the wire, on which a relay may have repeated the key.
-        cause = None if isinstance(error, _QUOTING) else error
-        raise _translate(error, route, timeouts, "maybe" if payload.complete else "no") from cause
+                raise cut_off(f"{host} switched to a protocol that nobody had asked for", route, payload.billed)
+        answered = True
+        return reply
     finally:
-        if not settled:
-            # asyncio would go on sending what it holds: the relay would work on what was given up, or the socket
-            # stay open as long as the peer takes nothing.
+        if not answered:
             payload.hang_up()
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await response.content.readany():
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            response.close()
-            raise InvalidResponseError(
-                f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MiB: it is not a transcript",
-                hint="check that base_url is the relay's",
-                billed="maybe",
+class Reply:
+    """An answer whose head has come and whose body is still to be read.
+
+    Attributes:
+        endpoint: Base URL of the one that answers.
+        status: HTTP status.
+        headers: With lower-case names, the key taken out.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, payload: Body, route: Route, foreign: Foreign, key: Secret
+    ) -> None:
+        self._response = response
+        self._payload = payload
+        self._route = route
+        self._foreign = foreign
+        self._key = key
+        self._settled = False
+        self.endpoint: str = route.endpoint
+        self.status: int = response.status
+        self.headers: dict[str, str] = {
+            name.lower(): value.replace(key, "***") for name, value in response.headers.items()
+        }
+
+    async def whole(self) -> Answer:
+        """Read the body to its end.
+
+        Raises:
+            TransportError: It broke off, or stood still.
+            InvalidResponseError: It is larger than any answer of a relay.
+        """
+        chunks: list[bytes] = []
+        size = 0
+        with self._foreign:
+            while chunk := await self._response.content.readany():
+                size += len(chunk)
+                if size > MAX_ANSWER_BYTES:
+                    raise InvalidResponseError(
+                        f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MiB",
+                        hint="check that base_url is the relay's",
+                        billed=self._payload.billed,
+                    )
+                chunks.append(chunk)
+            self._settle()
+        body = b"".join(chunks)
+        if (spelt := self._key.encode()) in body:
+            # What decodes it keeps it in variables.
+            body = body.replace(spelt, b"***")
+        return Answer(status=self.status, headers=self.headers, body=body)
+
+    async def chunk(self) -> bytes:
+        """Return what has come of the body, waiting for it; empty at the end.
+
+        Raises:
+            TransportError: It broke off, or stood still.
+        """
+        with self._foreign:
+            chunk = await self._response.content.readany()
+            if not chunk:
+                self._settle()
+        return chunk
+
+    async def close(self) -> None:
+        """End the connection, unless the whole body was read: then others may use it. Harmless when repeated."""
+        if not self._settled:
+            self._settled = True
+            self._response.close()
+            # asyncio would go on sending what it holds: the relay would work on what was given up, or the socket stay
+            # open as long as the peer takes nothing.
+            self._payload.hang_up()
+        await self._response.wait_for_close()
+
+    def _settle(self) -> None:
+        if self._payload.complete:
+            self._settled = True
+        elif self.status < 300:  # noqa: PLR2004 - the statuses of success
+            # It answered before it had everything. An error may be true all the same (413); a transcript is not.
+            # Closing stops the upload, and the connection is of no further use.
+            self._response.close()
+            raise self._payload.failure or cut_off(
+                "the relay answered before it had the whole upload", self._route, "no"
             )
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _cut_off(message: str, route: Route, billed: Billed) -> TransportError:
-    return TransportError(
-        message,
-        endpoint=route.endpoint,
-        retryable=True,
-        billed=billed,
-        hint="the link or a gateway on the way is unreliable; try again",
-    )
-
-
-def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Billed) -> TransportError:
-    """Say in our terms why no answer came."""
-    host = URL(route.endpoint).host
-    match error:
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError() | aiohttp.ClientHttpProxyError():
-            return _never_connected(error, route, timeouts)
-        case aiohttp.ServerFingerprintMismatch():
-            return TransportError(f"no TLS with {host}: another certificate", endpoint=route.endpoint, hint=_TLS)
-        case aiohttp.ServerTimeoutError() | TimeoutError():
-            return TimedOutError(
-                f"{host} sent nothing for {timeouts.answer_stall_s or 0:g} s",
-                phase="answer",
-                endpoint=route.endpoint,
-                retryable=True,
-                billed=billed,
-                hint="a long recording takes long: raise Timeouts.answer_stall_s, or send it in pieces",
-            )
-        case aiohttp.ClientResponseError():
-            # Behind the reason aiohttp quotes what it could not read, which may be a whole transcript.
-            reason = _QUOTE.split(error.message, maxsplit=1)[0].rstrip(": ")
-            return _cut_off(f"the answer of {host} cannot be read as HTTP: {reason}", route, billed)
-        case aiohttp.ClientPayloadError():
-            return _cut_off(f"the answer of {host} broke off or is damaged", route, billed)
-        case aiohttp.ServerDisconnectedError():
-            return _cut_off(f"{host} closed the connection without an answer", route, billed)
-        case _:
-            return _cut_off(f"the connection to {host} broke: {_reason(error)}", route, billed)
-
-
-def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeouts) -> TransportError:
-    host = URL(route.endpoint).host
-    facts: dict[str, Any] = {"endpoint": route.endpoint, "retryable": True, "unreachable": True}
-    match error:
-        case aiohttp.ConnectionTimeoutError():
-            message = f"no connection to {host} within {timeouts.connect_s or 0:g} s"
-            return TimedOutError(message, phase="connect", hint=_REACH, **facts)
-        case aiohttp.ClientConnectorDNSError() if route.proxy is not None:
-            # Only the proxy's own name is looked up here.
-            return _no_proxy(route, ": its name cannot be looked up", facts)
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            status = f" (status {error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
-            return _no_proxy(route, status, facts)
-        case aiohttp.ClientSSLError():
-            facts["retryable"] = False
-            return TransportError(f"no TLS with {host}: {_reason(error)}", hint=_TLS, **facts)
-        case aiohttp.ClientConnectorDNSError():
-            return TransportError(f"the name {host} cannot be looked up", hint=_REACH, **facts)
-        case _:
-            return TransportError(f"no connection to {host}: {_reason(error)}", hint=_REACH, **facts)
-
-
-def _no_proxy(route: Route, why: str, facts: dict[str, Any]) -> TransportError:
-    proxy = route.proxy.url if route.proxy else "the proxy"
-    around = "; trust_env=False goes without" if route.proxy and route.proxy.from_env else ""
-    return TransportError(f"no way through the proxy {proxy}{why}", hint=_PROXY + around, **facts)
-
-
-_PROXY = "check that the proxy runs and lets you through"
-_QUOTE = re.compile(r"\n|\bb['\"]")
-_REACH = "check base_url and the network; behind a proxy set HTTPS_PROXY"
-_TLS = "for a company's own authority set SSL_CERT_FILE or pass ssl="
-
-
-def _reason(error: Exception) -> str:
-    for cause in (getattr(error, "certificate_error", None), getattr(error, "os_error", None), error):
-        if isinstance(cause, ssl_module.SSLError):
-            return str(getattr(cause, "verify_message", "") or cause.reason or cause)
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-    with contextlib.suppress(Exception):
-        return str(error) or type(error).__name__
-    return type(error).__name__

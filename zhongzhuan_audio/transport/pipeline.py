@@ -1,4 +1,4 @@
-"""From a prepared upload to a decoded answer: turns, attempts, waits, other endpoints."""
+"""From a prepared request to a decoded answer: turns, attempts, waits, other endpoints."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar, assert_never
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeAlias, TypeVar, assert_never
 
 import attrs
 
@@ -18,27 +19,30 @@ from zhongzhuan_audio.errors import (
     Billed,
     ConfigurationError,
     RateLimitError,
-    TimedOutError,
     ZhongzhuanError,
 )
 from zhongzhuan_audio.events import AttemptEnded, AttemptStarted, Event, MaybeBilled, OnEvent, Waiting
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Stop, decide
-from zhongzhuan_audio.transport.attempt import Upload, attempt, fresh_key, hide_key, read_key
+from zhongzhuan_audio.transport.attempt import attempt, fresh_key, hide_key, read_key
 from zhongzhuan_audio.transport.call import Call
+from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover
+from zhongzhuan_audio.transport.outgoing import Outgoing
 from zhongzhuan_audio.transport.session import SessionKeeper
+from zhongzhuan_audio.transport.stream import Stream
 
-__all__ = ["Pipeline", "Upload"]
+__all__ = ["Pipeline"]
 
 T = TypeVar("T")
+Receive: TypeAlias = Callable[[Reply], Awaitable[T]]
 
 logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
 
 class Pipeline:
-    """Sends uploads to one of several endpoints, as often as it takes and no more often than is right.
+    """Sends requests to one of several endpoints, as often as it takes and no more often than is right.
 
     Args:
         sessions: Where sessions and turns come from.
@@ -74,17 +78,17 @@ class Pipeline:
 
     async def send(
         self,
-        upload: Upload,
+        outgoing: Outgoing,
         *,
         scope: str,
         decode: Callable[[Answer], T],
         timeouts: Timeouts,
         policy: RetryPolicy,
     ) -> tuple[T, tuple[Attempt, ...]]:
-        """Send an upload and decode the answer.
+        """Send a request and decode its whole answer.
 
         Args:
-            upload: What.
+            outgoing: What.
             scope: The path and the model: what a refusal of either is remembered for.
             decode: Makes a result of an answer, or raises what it really is.
             timeouts: Of each attempt.
@@ -93,14 +97,64 @@ class Pipeline:
         Raises:
             ZhongzhuanError: With `attempts`, all of them.
         """
-        call = Call(scope=scope, policy=policy, timeouts=timeouts)
+        call = Call(scope=scope, outgoing=outgoing, policy=policy, timeouts=timeouts)
+
+        async def receive(reply: Reply) -> T:
+            return decode(await reply.whole())
+
+        result, held = await self._run(call, receive)
+        await held.aclose()
+        self._record(call)
+        self._succeeded(call)
+        return result, tuple(call.attempts)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        outgoing: Outgoing,
+        *,
+        scope: str,
+        begin: Callable[[Stream], Awaitable[T]],
+        timeouts: Timeouts,
+        policy: RetryPolicy,
+    ) -> AsyncIterator[T]:
+        """Send a request and give its answer as soon as it has begun well; until then it is tried as in `send`.
+
+        Args:
+            outgoing: What.
+            scope: As in `send`.
+            begin: Reads as much as shows that the answer is a good one, or raises what it really is.
+            timeouts: Of each attempt; that of the attempt as a whole ends with the beginning.
+            policy: Over all attempts; its deadline holds for the whole stream.
+
+        Raises:
+            ZhongzhuanError: With `attempts`, all of them.
+        """
+        call = Call(scope=scope, outgoing=outgoing, policy=policy, timeouts=timeouts)
+
+        async def receive(reply: Reply) -> T:
+            return await begin(Stream(reply, call, ended=self._ended))
+
+        result, held = await self._run(call, receive)
+        call.begun = True
+        self._succeeded(call)
+        async with held:
+            try:
+                yield result
+            except BaseException as error:
+                self._record(call, error)
+                raise
+            self._record(call)
+
+    async def _run(self, call: Call, receive: Receive[T]) -> tuple[T, AsyncExitStack]:
+        """Try until an attempt succeeds; return its result, and what it holds."""
         while True:
             call.begin_attempt()
             try:
-                outcome = await self._try(call, upload, decode)
+                outcome = await self._try(call, receive)
                 if not isinstance(outcome, ZhongzhuanError):
                     self._quota.give_back(call.spent)
-                    return outcome[0], tuple(call.attempts)
+                    return outcome
                 course = await self._course(call, outcome)
             finally:
                 if call.trial is not None:
@@ -118,25 +172,26 @@ class Pipeline:
                 case _:
                     assert_never(course)
 
-    async def _try(self, call: Call, upload: Upload, decode: Callable[[Answer], T]) -> tuple[T] | ZhongzhuanError:
-        """Make one attempt; return the result in a tuple, or the error that the attempt ended in.
+    async def _try(self, call: Call, receive: Receive[T]) -> tuple[T, AsyncExitStack] | ZhongzhuanError:
+        """Make one attempt; return the result and what is still open, or the error that the attempt ended in.
 
         Raises:
             BaseException: What ends the call whatever may be left to try.
         """
         deadline = asyncio.timeout(call.left_s())
         try:
-            async with deadline:
-                answer = await self._exchange(call, upload)
-            if answer is None:
-                assert call.last is not None
-                return call.last
-            result = decode(answer)
+            async with AsyncExitStack() as held, deadline:
+                outcome = await self._exchange(call, receive, held)
+                if outcome is None:
+                    assert call.last is not None
+                    return call.last
+                return outcome[0], held.pop_all()
         except BaseException as error:
             failure: BaseException = error
             if isinstance(error, TimeoutError) and deadline.expired():
-                failure = self._past_deadline(call)
-            self._end(call, upload, error=failure)
+                endpoint = self._failover.endpoints[call.trial.index].base_url if call.trial else ""
+                failure = call.past_deadline(endpoint)
+            self._record(call, failure)
             if isinstance(failure, ZhongzhuanError):
                 if call.sent_at is not None:
                     return failure
@@ -145,75 +200,93 @@ class Pipeline:
             if failure is error:
                 raise
             raise failure from None
-        self._end(call, upload, answer=answer)
-        return (result,)
 
-    async def _exchange(self, call: Call, upload: Upload) -> Answer | None:
+    async def _exchange(self, call: Call, receive: Receive[T], held: AsyncExitStack) -> tuple[T] | None:
         """Wait for a turn and send; return None where there is nowhere to send it to just now."""
         self._check_open()
-        opened = self._sessions.open()
-        async with opened.pacer.turn(audio_minutes=(upload.audio_s or 0.0) / 60):
-            # What is open and what is up may have changed while this call stood in the queue.
-            self._check_open()
-            index = call.choose(self._failover)
-            if index is None:
-                return None
-            call.trial = self._failover.begin(index)
-            endpoint = self._failover.endpoints[index]
-            try:
-                if index not in call.keys:
-                    call.keys[index] = await read_key(endpoint.api_key)
-                route = await self._sessions.route(endpoint.base_url)
-            except Exception as error:
-                if call.last is None:
-                    raise
-                # The key or the proxy of a spare endpoint is at fault; the others may yet serve this call.
-                logger.warning("%s is left out: %s", endpoint.base_url, type(error).__name__)
-                call.give_up(index)
-                return None
-            call.pacer, call.sent_at = opened.pacer, time.monotonic()
-            self._tell(AttemptStarted(endpoint=endpoint.base_url, path=upload.path, number=len(call.attempts) + 1))
-            return await attempt(
-                opened,
-                route,
-                endpoint,
-                upload,
-                key=call.keys[index],
-                headers=self._headers,
-                timeouts=call.timeouts,
-                payloads=call.payloads,
-                tell=self._tell,
-            )
+        opened, outgoing = self._sessions.open(), call.outgoing
+        await held.enter_async_context(opened.pacer.turn(audio_minutes=(outgoing.audio_s or 0.0) / 60))
+        # What is open and what is up may have changed while this call stood in the queue.
+        self._check_open()
+        index = call.choose(self._failover)
+        if index is None:
+            return None
+        call.trial = self._failover.begin(index)
+        endpoint = self._failover.endpoints[index]
+        try:
+            if index not in call.keys:
+                call.keys[index] = await read_key(endpoint.api_key)
+            route = await self._sessions.route(endpoint.base_url)
+        except Exception as error:
+            if call.last is None:
+                raise
+            # The key or the proxy of a spare endpoint is at fault; the others may yet serve this call.
+            logger.warning("%s is left out: %s", endpoint.base_url, type(error).__name__)
+            call.give_up(index)
+            return None
+        call.pacer, call.sent_at = opened.pacer, time.monotonic()
+        self._tell(AttemptStarted(endpoint=endpoint.base_url, path=outgoing.path, number=len(call.attempts) + 1))
 
-    def _end(
-        self, call: Call, upload: Upload, *, answer: Answer | None = None, error: BaseException | None = None
-    ) -> None:
-        """Take note of how an attempt ended, and tell it."""
-        if call.sent_at is None or call.trial is None or call.pacer is None:
+        async def noting(reply: Reply) -> T:
+            call.reply = reply
+            return await receive(reply)
+
+        result = await attempt(
+            opened,
+            route,
+            endpoint,
+            outgoing,
+            key=call.keys[index],
+            headers=self._headers,
+            timeouts=call.timeouts,
+            bodies=call.bodies,
+            tell=self._tell,
+            receive=noting,
+            held=held,
+        )
+        return (result,)
+
+    def _succeeded(self, call: Call) -> None:
+        """Take note that the endpoint of the present attempt serves."""
+        assert call.trial is not None
+        assert call.pacer is not None
+        self._failover.succeeded(call.trial)
+        call.pacer.succeeded()
+
+    def _ended(self, call: Call, error: ZhongzhuanError | None) -> None:
+        """Take note of the end of a stream that had begun well."""
+        self._record(call, error)
+        if error is not None:
+            assert call.trial is not None
+            self._failover.failed(call.trial, error, call.scope)
+            call.sum_up(error)
+
+    def _record(self, call: Call, error: BaseException | None = None) -> None:
+        """Take note, once, of how an attempt ended, and tell it."""
+        if call.sent_at is None or call.trial is None or call.pacer is None or call.recorded:
             return
+        call.recorded = True
         index = call.trial.index
         billed: Billed = "no"
         if isinstance(error, ZhongzhuanError):
             hide_key(call.keys[index], error)
             billed = error.billed
-        elif error is not None and call.may_be_billed():
-            billed = "maybe"
+        elif error is not None:
+            billed = call.billed()
+        reply = call.reply if error is None or call.begun else None
         made = Attempt(
             endpoint=self._failover.endpoints[index].base_url,
-            status=answer.status if answer else getattr(error, "status", None),
+            status=reply.status if reply else getattr(error, "status", None),
             error=type(error).__name__ if error else None,
             billed=billed,
-            request_id=request_id(answer.headers) if answer else getattr(error, "request_id", None),
+            request_id=request_id(reply.headers) if reply else getattr(error, "request_id", None),
             elapsed_s=time.monotonic() - call.sent_at,
         )
         call.attempts.append(made)
-        self._tell(AttemptEnded(path=upload.path, attempt=made))
+        self._tell(AttemptEnded(path=call.outgoing.path, attempt=made))
         if made.billed == "maybe":
             self._tell(MaybeBilled(endpoint=made.endpoint, request_id=made.request_id))
-        if error is None:
-            self._failover.succeeded(call.trial)
-            call.pacer.succeeded()
-        elif isinstance(error, RateLimitError):
+        if isinstance(error, RateLimitError):
             call.pacer.throttled(call.sent_at)
 
     async def _course(self, call: Call, error: ZhongzhuanError) -> Course:
@@ -264,16 +337,6 @@ class Pipeline:
     def _check_open(self) -> None:
         if self._closed:
             raise ConfigurationError("this client is closed", hint="make a new one")
-
-    def _past_deadline(self, call: Call) -> TimedOutError:
-        return TimedOutError(
-            f"the deadline of {call.policy.deadline_s:g} s has passed",
-            phase="deadline",
-            endpoint=self._failover.endpoints[call.trial.index].base_url if call.trial else "",
-            retryable=True,
-            billed="maybe" if call.may_be_billed() else "no",
-            hint="raise RetryPolicy.deadline_s",
-        )
 
     def _tell(self, event: Event) -> None:
         if logger.isEnabledFor(logging.INFO):

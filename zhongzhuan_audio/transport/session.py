@@ -13,9 +13,9 @@ import attrs
 
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.transport.exchange import Route
 from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.proxies import Proxy, find_proxy, parse_proxy
+from zhongzhuan_audio.transport.route import Route
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler

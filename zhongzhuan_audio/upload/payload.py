@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from aiohttp.payload import Payload
 
-from zhongzhuan_audio.errors import TimedOutError
+from zhongzhuan_audio.errors import Billed, TimedOutError
 from zhongzhuan_audio.upload.readers import Reader
 
 if TYPE_CHECKING:
@@ -123,6 +123,11 @@ class UploadPayload(Payload):
                 self.failure = error
             raise
         self.complete = True
+
+    @property
+    def billed(self) -> Billed:
+        """What a failure may have cost: "maybe" once the relay has all that it needs to do the work."""
+        return "maybe" if self.complete else "no"
 
     def hang_up(self) -> None:
         """End the connection that it goes or went over, and send nothing of what it still holds."""

@@ -1,0 +1,97 @@
+"""The body of an answer as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from zhongzhuan_audio.errors import Attempt, StreamInterruptedError, TimedOutError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.transport.call import Call
+from zhongzhuan_audio.transport.exchange import Reply
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """Gives chunks. A fault before the answer has begun well is an attempt that failed, one after it ends the call.
+
+    Args:
+        reply: Whose body.
+        call: That it answers.
+        ended: Called once the stream has begun well, at its end: with the error that it broke off with, which comes
+            back with all that is known of the call, or with None.
+
+    Attributes:
+        received_bytes: How much has come.
+    """
+
+    def __init__(self, reply: Reply, call: Call, *, ended: Callable[[Call, ZhongzhuanError | None], None]) -> None:
+        self._reply = reply
+        self._call = call
+        self._ended = ended
+        self.received_bytes: int = 0
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self._reply.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """With lower-case names."""
+        return self._reply.headers
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """What was tried; the present one is in it from the end of the stream on."""
+        return tuple(self._call.attempts)
+
+    async def whole(self) -> Answer:
+        """Read the rest; for an answer that is no stream after all."""
+        return await self._reply.whole()
+
+    async def chunk(self) -> bytes:
+        """Return what has come, waiting for it; empty at the end.
+
+        Raises:
+            StreamInterruptedError: The stream broke off after a good beginning.
+            TransportError: It broke off before that.
+            TimedOutError: It stood still, or the deadline of the call has passed.
+        """
+        if not self._call.begun:
+            # The attempt has a deadline of its own around it.
+            chunk = await self._reply.chunk()
+            self.received_bytes += len(chunk)
+            return chunk
+        deadline = asyncio.timeout(self._call.left_s())
+        try:
+            async with deadline:
+                chunk = await self._reply.chunk()
+        except ZhongzhuanError as error:
+            raise self.broken(_interrupted(error, self.received_bytes)) from error.__cause__
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise self.broken(self._call.past_deadline(self._reply.endpoint)) from None
+        self.received_bytes += len(chunk)
+        if not chunk:
+            self._ended(self._call, None)
+        return chunk
+
+    def broken(self, error: ZhongzhuanError) -> ZhongzhuanError:
+        """Take note that the stream is of no use any more; return the error, with what is known of the call."""
+        self._ended(self._call, error)
+        return error
+
+
+def _interrupted(error: ZhongzhuanError, received_bytes: int) -> ZhongzhuanError:
+    if not isinstance(error, TransportError) or isinstance(error, TimedOutError):
+        return error
+    return StreamInterruptedError(
+        f"{error.message}, after {received_bytes} bytes",
+        endpoint=error.endpoint,
+        retryable=True,
+        billed=error.billed,
+        hint="what came is on the error where it is of use; asking again is billed again",
+    )
