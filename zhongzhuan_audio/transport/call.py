@@ -49,6 +49,8 @@ class Call:
 
     trial: Trial | None = attrs.field(default=None, init=False)
     """Of the present attempt; None until its endpoint is chosen."""
+    endpoint: str = attrs.field(default="", init=False)
+    """Its base URL; empty until it is chosen."""
     pacer: Pacer | None = attrs.field(default=None, init=False)
     sent_at: float | None = attrs.field(default=None, init=False)
     """When the present attempt began to be sent; None while it has not."""
@@ -64,7 +66,7 @@ class Call:
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
         self.trial = self.pacer = self.sent_at = self.reply = None
-        self.recorded = False
+        self.endpoint, self.recorded = "", False
         self.bodies = []
 
     def begin_round(self) -> None:
@@ -119,16 +121,12 @@ class Call:
         """Return the seconds to the deadline; None where there is none."""
         return None if self.policy.deadline_s is None else max(0.0, self.policy.deadline_s - self.elapsed_s())
 
-    def past_deadline(self, endpoint: str) -> TimedOutError:
-        """Return the error for a call whose time is over.
-
-        Args:
-            endpoint: Base URL of the one that was being tried; empty where none was.
-        """
+    def past_deadline(self) -> TimedOutError:
+        """Return the error for a call whose time is over."""
         return TimedOutError(
             f"the deadline of {self.policy.deadline_s:g} s has passed",
             phase="deadline",
-            endpoint=endpoint,
+            endpoint=self.endpoint,
             retryable=True,
             billed=self.billed(),
             hint="raise RetryPolicy.deadline_s",

@@ -92,7 +92,6 @@ class Reply:
     """An answer whose head has come and whose body is still to be read.
 
     Attributes:
-        endpoint: Base URL of the one that answers.
         status: HTTP status.
         headers: With lower-case names, the key taken out.
     """
@@ -106,7 +105,6 @@ class Reply:
         self._foreign = foreign
         self._key = key
         self._settled = False
-        self.endpoint: str = route.endpoint
         self.status: int = response.status
         self.headers: dict[str, str] = {
             name.lower(): value.replace(key, "***") for name, value in response.headers.items()

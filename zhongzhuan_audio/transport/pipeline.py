@@ -13,25 +13,18 @@ from typing import TypeAlias, TypeVar, assert_never
 import attrs
 
 from zhongzhuan_audio.config import Endpoint, RetryPolicy, Timeouts
-from zhongzhuan_audio.errors import (
-    Attempt,
-    AuthenticationError,
-    Billed,
-    ConfigurationError,
-    RateLimitError,
-    ZhongzhuanError,
-)
-from zhongzhuan_audio.events import AttemptEnded, AttemptStarted, Event, MaybeBilled, OnEvent, Waiting
+from zhongzhuan_audio.errors import Attempt, AuthenticationError, ConfigurationError, ZhongzhuanError
+from zhongzhuan_audio.events import AttemptStarted, OnEvent, Waiting
 from zhongzhuan_audio.protocol.answer import Answer
-from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Stop, decide
-from zhongzhuan_audio.transport.attempt import attempt, fresh_key, hide_key, read_key
+from zhongzhuan_audio.transport.attempt import attempt, fresh_key, read_key
 from zhongzhuan_audio.transport.call import Call
 from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover
 from zhongzhuan_audio.transport.outgoing import Outgoing
 from zhongzhuan_audio.transport.session import SessionKeeper
 from zhongzhuan_audio.transport.stream import Stream
+from zhongzhuan_audio.transport.telling import Telling
 
 __all__ = ["Pipeline"]
 
@@ -65,12 +58,12 @@ class Pipeline:
     ) -> None:
         self._sessions = sessions
         self._headers = dict(headers)
-        self._on_event = on_event
+        self._telling = Telling(on_event)
         self._sleep = sleep
         self._jitter = jitter
         self._quota = RetryQuota()
         self._closed = False
-        self._failover = Failover(endpoints, clock=time.monotonic, tell=self._tell)
+        self._failover = Failover(endpoints, clock=time.monotonic, tell=self._telling.tell)
 
     def close(self) -> None:
         """Begin nothing any more: what runs and fails because the connections close is not sent again."""
@@ -104,7 +97,7 @@ class Pipeline:
 
         result, held = await self._run(call, receive)
         await held.aclose()
-        self._record(call)
+        self._telling.record(call)
         self._succeeded(call)
         return result, tuple(call.attempts)
 
@@ -142,9 +135,9 @@ class Pipeline:
             try:
                 yield result
             except BaseException as error:
-                self._record(call, error)
+                self._telling.record(call, error)
                 raise
-            self._record(call)
+            self._telling.record(call)
 
     async def _run(self, call: Call, receive: Receive[T]) -> tuple[T, AsyncExitStack]:
         """Try until an attempt succeeds; return its result, and what it holds."""
@@ -189,9 +182,8 @@ class Pipeline:
         except BaseException as error:
             failure: BaseException = error
             if isinstance(error, TimeoutError) and deadline.expired():
-                endpoint = self._failover.endpoints[call.trial.index].base_url if call.trial else ""
-                failure = call.past_deadline(endpoint)
-            self._record(call, failure)
+                failure = call.past_deadline()
+            self._telling.record(call, failure)
             if isinstance(failure, ZhongzhuanError):
                 if call.sent_at is not None:
                     return failure
@@ -211,8 +203,8 @@ class Pipeline:
         index = call.choose(self._failover)
         if index is None:
             return None
-        call.trial = self._failover.begin(index)
-        endpoint = self._failover.endpoints[index]
+        call.trial, endpoint = self._failover.begin(index), self._failover.endpoints[index]
+        call.endpoint = endpoint.base_url
         try:
             if index not in call.keys:
                 call.keys[index] = await read_key(endpoint.api_key)
@@ -225,7 +217,9 @@ class Pipeline:
             call.give_up(index)
             return None
         call.pacer, call.sent_at = opened.pacer, time.monotonic()
-        self._tell(AttemptStarted(endpoint=endpoint.base_url, path=outgoing.path, number=len(call.attempts) + 1))
+        self._telling.tell(
+            AttemptStarted(endpoint=endpoint.base_url, path=outgoing.path, number=len(call.attempts) + 1)
+        )
 
         async def noting(reply: Reply) -> T:
             call.reply = reply
@@ -240,7 +234,7 @@ class Pipeline:
             headers=self._headers,
             timeouts=call.timeouts,
             bodies=call.bodies,
-            tell=self._tell,
+            tell=self._telling.tell,
             receive=noting,
             held=held,
         )
@@ -255,39 +249,11 @@ class Pipeline:
 
     def _ended(self, call: Call, error: ZhongzhuanError | None) -> None:
         """Take note of the end of a stream that had begun well."""
-        self._record(call, error)
+        self._telling.record(call, error)
         if error is not None:
             assert call.trial is not None
             self._failover.failed(call.trial, error, call.scope)
             call.sum_up(error)
-
-    def _record(self, call: Call, error: BaseException | None = None) -> None:
-        """Take note, once, of how an attempt ended, and tell it."""
-        if call.sent_at is None or call.trial is None or call.pacer is None or call.recorded:
-            return
-        call.recorded = True
-        index = call.trial.index
-        billed: Billed = "no"
-        if isinstance(error, ZhongzhuanError):
-            hide_key(call.keys[index], error)
-            billed = error.billed
-        elif error is not None:
-            billed = call.billed()
-        reply = call.reply if error is None or call.begun else None
-        made = Attempt(
-            endpoint=self._failover.endpoints[index].base_url,
-            status=reply.status if reply else getattr(error, "status", None),
-            error=type(error).__name__ if error else None,
-            billed=billed,
-            request_id=request_id(reply.headers) if reply else getattr(error, "request_id", None),
-            elapsed_s=time.monotonic() - call.sent_at,
-        )
-        call.attempts.append(made)
-        self._tell(AttemptEnded(path=call.outgoing.path, attempt=made))
-        if made.billed == "maybe":
-            self._tell(MaybeBilled(endpoint=made.endpoint, request_id=made.request_id))
-        if isinstance(error, RateLimitError):
-            call.pacer.throttled(call.sent_at)
 
     async def _course(self, call: Call, error: ZhongzhuanError) -> Course:
         """Return what to do after a failure."""
@@ -331,20 +297,9 @@ class Pipeline:
         if wait_s <= 0:
             return
         call.attempts[-1] = made = attrs.evolve(call.attempts[-1], wait_s=wait_s)
-        self._tell(Waiting(endpoint=made.endpoint, wait_s=wait_s, error=type(error).__name__))
+        self._telling.tell(Waiting(endpoint=made.endpoint, wait_s=wait_s, error=type(error).__name__))
         await self._sleep(wait_s)
 
     def _check_open(self) -> None:
         if self._closed:
             raise ConfigurationError("this client is closed", hint="make a new one")
-
-    def _tell(self, event: Event) -> None:
-        if logger.isEnabledFor(logging.INFO):
-            logger.info("%s", event)
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(event)
-        except Exception:
-            # Whoever only watches must not cost a transcript that was paid for.
-            logger.exception("on_event raised")

@@ -73,7 +73,7 @@ class Stream:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise self.broken(self._call.past_deadline(self._reply.endpoint)) from None
+            raise self.broken(self._call.past_deadline()) from None
         self.received_bytes += len(chunk)
         if not chunk:
             self._ended(self._call, None)
