@@ -1,5 +1,22 @@
 """What the relay's answers become."""
 
+from zhongzhuan_audio.models.account import Balance, Model
+from zhongzhuan_audio.models.response import Response
+from zhongzhuan_audio.models.stream import SegmentDone, ServerSentEvent, TextDelta, TranscriptDone, TranscriptEvent
 from zhongzhuan_audio.models.transcription import Logprob, Segment, Transcription, Usage, Word
 
-__all__ = ["Logprob", "Segment", "Transcription", "Usage", "Word"]
+__all__ = [
+    "Balance",
+    "Logprob",
+    "Model",
+    "Response",
+    "Segment",
+    "SegmentDone",
+    "ServerSentEvent",
+    "TextDelta",
+    "TranscriptDone",
+    "TranscriptEvent",
+    "Transcription",
+    "Usage",
+    "Word",
+]

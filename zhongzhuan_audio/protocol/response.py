@@ -13,7 +13,6 @@ from typing import Any
 
 import attrs
 
-from zhongzhuan_audio.errors import InvalidResponseError
 from zhongzhuan_audio.models import Segment, Transcription
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.protocol.answer import Answer
@@ -21,19 +20,15 @@ from zhongzhuan_audio.protocol.body import (
     NOT_JSON,
     decode_body,
     is_page,
-    kept_body,
     looks_like_page,
     media_type,
-    page_title,
     parse_json,
-    tidy,
 )
 from zhongzhuan_audio.protocol.classify import classify, error_in_success
 from zhongzhuan_audio.protocol.complaint import is_blank
 from zhongzhuan_audio.protocol.headers import request_id
-from zhongzhuan_audio.protocol.hints import BASE_URL_HINT, BILLED_HINT
-from zhongzhuan_audio.protocol.masking import mask_keys
 from zhongzhuan_audio.protocol.transcript import structure_transcription
+from zhongzhuan_audio.protocol.unusable import broken_error, page_error
 from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
 
 __all__ = ["decode_transcription"]
@@ -80,7 +75,7 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
     if not text:
         if answer.body and readable and response_format in {"text", "srt"}:
             return Transcription(text="", body=body, request_id=request_id(answer.headers))
-        raise _broken(answer, body, f"status {answer.status} and an empty answer")
+        raise broken_error(answer, body, f"status {answer.status} and an empty answer")
     value = parse_json(text) if text[0] in '{["' else NOT_JSON
     if isinstance(value, dict):
         transcription = _from_object(answer, body, value, response_format, now)
@@ -89,7 +84,7 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
     elif value is NOT_JSON and readable:
         transcription = _from_plain(answer, body, text, response_format)
     else:
-        raise _broken(answer, body, f"status {answer.status} and an answer that is no transcript")
+        raise broken_error(answer, body, f"status {answer.status} and an answer that is no transcript")
     return attrs.evolve(transcription, body=body, request_id=request_id(answer.headers))
 
 
@@ -105,11 +100,11 @@ def _from_object(
         error.billed = "maybe" if has_words else error.billed
         raise error
     if fields is None or transcription is None:
-        raise _broken(answer, body, f"status {answer.status} and JSON without a text")
+        raise broken_error(answer, body, f"status {answer.status} and JSON without a text")
     if not transcription.text:
         text = join_texts(segment.text for segment in transcription.segments)
         if not text and not isinstance(fields.get("text"), str):
-            raise _broken(answer, body, f"status {answer.status} and JSON without a text")
+            raise broken_error(answer, body, f"status {answer.status} and JSON without a text")
         transcription = attrs.evolve(transcription, text=text)
     if transcription.segments:
         return transcription
@@ -127,7 +122,7 @@ def _from_text(
         value = parse_json(text)
         if isinstance(value, dict):
             return _from_object(answer, body, value, response_format, now)
-        raise _broken(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
+        raise broken_error(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
     return _from_words(answer, body, text, response_format)
 
 
@@ -156,20 +151,22 @@ def _says_error(value: Mapping[str, Any], *, has_words: bool, has_transcript: bo
 def _from_plain(answer: Answer, body: str, text: str, response_format: str) -> Transcription:
     subtitles = text.startswith("WEBVTT") or _TIMING.search(text) is not None
     if looks_like_page(text) or (is_page(text, answer.headers) and not subtitles):
-        raise _page(answer, body, text)
+        raise page_error(answer, body, text)
     if _CUT_JSON.match(text):
-        raise _broken(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
+        raise broken_error(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
     kind = media_type(answer.headers)
     fits = kind == "text/plain" or (response_format in _PLAIN_FORMATS and not kind.startswith(_NO_TEXT))
     if fits or subtitles:
         return _from_words(answer, body, text, response_format)
-    raise _broken(answer, body, f"status {answer.status} and {kind or 'an unlabelled answer'} that is no transcript")
+    raise broken_error(
+        answer, body, f"status {answer.status} and {kind or 'an unlabelled answer'} that is no transcript"
+    )
 
 
 def _from_words(answer: Answer, body: str, words: str, response_format: str) -> Transcription:
     """Return a transcript of bare text, which may be subtitles."""
     if looks_like_page(words):
-        raise _page(answer, body, words)
+        raise page_error(answer, body, words)
     timing = _TIMING.search(words)
     if timing is None:
         header_only = words.startswith("WEBVTT")
@@ -178,33 +175,10 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     vtt = words.startswith("WEBVTT") or (response_format == "vtt" and timing[1] != ",")
     cues = [cue for cue in (parse_vtt if vtt else parse_srt)(words) if cue.text.strip()]
     if not cues:
-        raise _broken(answer, body, f"status {answer.status} and subtitles without a text")
+        raise broken_error(answer, body, f"status {answer.status} and subtitles without a text")
     return Transcription(
         text=join_texts(line for cue in cues for line in cue.text.splitlines()),
         segments=tuple(
             Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip()) for number, cue in enumerate(cues)
         ),
-    )
-
-
-def _page(answer: Answer, body: str, page: str) -> InvalidResponseError:
-    title = tidy(page_title(page))
-    named = f" ({title})" if title else ""
-    message = f"the relay answered with a web page{named}, not with a transcript"
-    return _invalid(answer, body, message, hint=BASE_URL_HINT)
-
-
-def _broken(answer: Answer, body: str, message: str) -> InvalidResponseError:
-    return _invalid(answer, body, message, hint=BILLED_HINT, retryable=True, billed="maybe")
-
-
-def _invalid(answer: Answer, body: str, message: str, **facts: Any) -> InvalidResponseError:
-    return InvalidResponseError(
-        message,
-        status=answer.status,
-        headers={name: mask_keys(value) for name, value in answer.headers.items()},
-        body=kept_body(body),
-        failover=True,
-        request_id=request_id(answer.headers),
-        **facts,
     )
