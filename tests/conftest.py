@@ -44,7 +44,8 @@ def watched_loop() -> Iterator[None]:
         "config/keys.py": {"__call__"},
         "upload/source.py": {"_from_path"},
         "models/transcription.py": {"save"},
-        "blocking.py": {"_run", "close", "stop"},
+        "blocking/core.py": {"run", "hold", "close"},
+        "blocking/portal.py": {"__init__", "stop"},
     }
     watch = BlockBuster(["zhongzhuan_audio"])
     for function in watch.functions.values():

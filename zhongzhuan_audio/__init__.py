@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zhongzhuan_audio._version import __version__
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.blocking import Client
+    from zhongzhuan_audio.blocking import Client, Speech
     from zhongzhuan_audio.client import AsyncClient
     from zhongzhuan_audio.config import Endpoint, Limits, RetryPolicy, Timeouts
     from zhongzhuan_audio.errors import (
@@ -42,10 +42,24 @@ if TYPE_CHECKING:
         UpstreamError,
         ZhongzhuanError,
     )
-    from zhongzhuan_audio.models import Logprob, Segment, Transcription, Usage, Word
+    from zhongzhuan_audio.models import (
+        Balance,
+        Logprob,
+        Model,
+        Response,
+        Segment,
+        SegmentDone,
+        ServerSentEvent,
+        TextDelta,
+        TranscriptDone,
+        Transcription,
+        Usage,
+        Word,
+    )
+    from zhongzhuan_audio.speech import AsyncSpeech
 
 _HOMES = {
-    "blocking": ("Client",),
+    "blocking": ("Client", "Speech"),
     "client": ("AsyncClient",),
     "config": ("Endpoint", "Limits", "RetryPolicy", "Timeouts"),
     "errors": (
@@ -73,17 +87,33 @@ _HOMES = {
         "UpstreamError",
         "ZhongzhuanError",
     ),
-    "models": ("Logprob", "Segment", "Transcription", "Usage", "Word"),
+    "models": (
+        "Balance",
+        "Logprob",
+        "Model",
+        "Response",
+        "Segment",
+        "SegmentDone",
+        "ServerSentEvent",
+        "TextDelta",
+        "TranscriptDone",
+        "Transcription",
+        "Usage",
+        "Word",
+    ),
+    "speech": ("AsyncSpeech",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "APIError",
     "AsyncClient",
+    "AsyncSpeech",
     "Attempt",
     "AudioSourceError",
     "AuthenticationError",
     "BadRequestError",
+    "Balance",
     "BudgetExceededError",
     "Client",
     "ConfigurationError",
@@ -93,6 +123,7 @@ __all__ = [
     "Limits",
     "Logprob",
     "MissingExtraError",
+    "Model",
     "ModelUnavailableError",
     "NoTimingError",
     "NotFoundError",
@@ -100,11 +131,17 @@ __all__ = [
     "PermissionDeniedError",
     "QuotaExceededError",
     "RateLimitError",
+    "Response",
     "RetryPolicy",
     "Segment",
+    "SegmentDone",
+    "ServerSentEvent",
+    "Speech",
     "StreamInterruptedError",
+    "TextDelta",
     "TimedOutError",
     "Timeouts",
+    "TranscriptDone",
     "Transcription",
     "TransportError",
     "UnsupportedAudioError",

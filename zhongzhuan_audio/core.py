@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
-import attrs
 from aiohttp import ClientSession
 
 from zhongzhuan_audio._version import __version__
@@ -25,37 +25,33 @@ from zhongzhuan_audio.config import (
     endpoints_from_options,
     masked,
 )
-from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.errors import Attempt, ConfigurationError
 from zhongzhuan_audio.events import OnEvent
-from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
-from zhongzhuan_audio.protocol.request import TranscriptionFormat
-from zhongzhuan_audio.transport.outgoing import Upload
+from zhongzhuan_audio.transport.outgoing import Outgoing, Upload
 from zhongzhuan_audio.transport.pipeline import Pipeline
 from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.transport.stream import Stream
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine, LocalRelay
 
-__all__ = ["ClientCore"]
+__all__ = ["ClientCore", "check_options", "checked_headers", "utc_now"]
+
+T = TypeVar("T")
 
 # A relay's limit is its upstream's; what stays on this machine has none but the disk.
 _LOCAL_UPLOAD_BYTES = 1 << 40
 # A smaller recording cannot be so long that ten minutes are too little for it.
 _LONG_BYTES = 1 << 20
-_OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host", "transfer-encoding"})
+_OWN_HEADERS = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
 
 
-class _Decode(Protocol):
-    """Makes a transcript of an answer, or raises what it really is."""
-
-    def __call__(self, answer: Answer, *, response_format: str, now: Callable[[], datetime]) -> Transcription: ...
-
-
-def _now() -> datetime:
+def utc_now() -> datetime:
+    """Return the time, for a Retry-After that is a date."""
     return datetime.now(UTC)
 
 
@@ -71,21 +67,35 @@ def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     return checked
 
 
-def _checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+def checked_headers(headers: Mapping[str, str] | None, *, own: frozenset[str] = _OWN_HEADERS) -> dict[str, str]:
+    """Return extra headers that can be sent.
+
+    Args:
+        headers: Names and values.
+        own: Lower-case names that the client sets itself.
+
+    Raises:
+        ConfigurationError: One cannot be sent, or is the client's own.
+    """
     check_kind("headers", headers, Mapping, "a mapping of strings")
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigurationError("headers must be strings")
         if not (name and name.isascii() and name.isprintable() and value.isprintable()) or " " in name or ":" in name:
             raise ConfigurationError(f"headers hold {name!r}, whose name or value cannot stand in a header")
-        if name.lower() in _OWN_HEADERS:
+        if name.lower() in own:
             raise ConfigurationError(
                 f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key"
             )
     return dict(headers or {})
 
 
-def _check_options(*, timeouts: object, retry: object, on_progress: object = None) -> None:
+def check_options(*, timeouts: object = None, retry: object = None, on_progress: object = None) -> None:
+    """Find out whether a call's options are of their kinds.
+
+    Raises:
+        ConfigurationError: One is not.
+    """
     check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
     check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
     check_callable("on_progress", on_progress)
@@ -132,7 +142,7 @@ class ClientCore:
         if endpoints is None:
             endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
         self._endpoints = _checked_endpoints(endpoints)
-        _check_options(timeouts=timeouts, retry=retry)
+        check_options(timeouts=timeouts, retry=retry)
         check_kind("limits", limits, Limits, "a Limits")
         check_callable("on_event", on_event)
         check_kind("trust_env", trust_env, bool, "a bool")
@@ -141,7 +151,10 @@ class ClientCore:
         check_kind("session", session, ClientSession, "an aiohttp.ClientSession")
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
-        self._headers = {"User-Agent": f"zhongzhuan-audio/{__version__}", **_checked_headers(headers)}
+        self._headers = {
+            "User-Agent": f"zhongzhuan-audio/{__version__}",
+            **checked_headers(headers, own=_OWN_HEADERS | {"content-type"}),
+        }
         self._on_event = on_event
         self._limits = limits or Limits()
         self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), self._limits, session)
@@ -204,42 +217,60 @@ class ClientCore:
         if self._relay is not None:
             await self._relay.close()
 
-    async def _send_recording(
+    async def _send(
+        self,
+        outgoing: Outgoing,
+        *,
+        scope: str,
+        decode: Callable[[Answer], T],
+        timeouts: Timeouts | None,
+        retry: RetryPolicy | None,
+    ) -> tuple[T, tuple[Attempt, ...]]:
+        """Send a request; return what its answer holds, and what was tried."""
+        check_options(timeouts=timeouts, retry=retry)
+        pipeline = await self._ready()
+        return await pipeline.send(
+            outgoing, scope=scope, decode=decode, timeouts=timeouts or self._timeouts, policy=retry or self._retry
+        )
+
+    @asynccontextmanager
+    async def _stream(
+        self,
+        outgoing: Outgoing,
+        *,
+        scope: str,
+        begin: Callable[[Stream], Awaitable[T]],
+        timeouts: Timeouts | None,
+        retry: RetryPolicy | None,
+    ) -> AsyncIterator[T]:
+        """Send a request; give its answer when it has begun well, and end it with the block."""
+        check_options(timeouts=timeouts, retry=retry)
+        pipeline = await self._ready()
+        async with pipeline.stream(
+            outgoing, scope=scope, begin=begin, timeouts=timeouts or self._timeouts, policy=retry or self._retry
+        ) as begun:
+            yield begun
+
+    @asynccontextmanager
+    async def _upload(
         self,
         file: AudioFile,
         filename: str | None,
         path: str,
-        model: str,
         fields: Sequence[Field],
         *,
-        decode: _Decode,
-        response_format: TranscriptionFormat,
         timeouts: Timeouts | None,
-        retry: RetryPolicy | None,
         on_progress: Progress | None,
-    ) -> Transcription:
-        _check_options(timeouts=timeouts, retry=retry, on_progress=on_progress)
-        timeouts = timeouts or self._timeouts
-        pipeline = await self._ready()
+    ) -> AsyncIterator[Upload]:
+        """Look at a recording, and give what sends it; let go of it with the block."""
+        check_options(timeouts=timeouts, on_progress=on_progress)
+        self._check_usable()
         source = await open_source(file, filename=filename)
         try:
-            upload = Upload(
-                path=path,
-                source=source,
-                fields=fields,
-                on_progress=on_progress,
-                audio_s=await self._length_s(source, timeouts),
-            )
-            transcription, attempts = await pipeline.send(
-                upload,
-                scope=f"{path} {model}",
-                decode=lambda answer: decode(answer, response_format=response_format, now=_now),
-                timeouts=timeouts,
-                policy=retry or self._retry,
-            )
+            audio_s = await self._length_s(source, timeouts or self._timeouts)
+            yield Upload(path=path, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
         finally:
             source.close()
-        return attrs.evolve(transcription, attempts=attempts)
 
     async def _length_s(self, source: Source, timeouts: Timeouts) -> float | None:
         """Return a recording's length, where anything depends on it."""
@@ -249,11 +280,14 @@ class ClientCore:
         found = await source.probe() if matters else None
         return found.duration_s if found else None
 
-    async def _ready(self) -> Pipeline:
-        """Return the pipeline, starting the embedded relay if there is one."""
+    def _check_usable(self) -> None:
         _require_asyncio()
         if self._closed:
             raise ConfigurationError("this client is closed", hint="make a new one")
+
+    async def _ready(self) -> Pipeline:
+        """Return the pipeline, starting the embedded relay if there is one."""
+        self._check_usable()
         if self._pipeline is None:
             async with self._starting:
                 if self._pipeline is None:

@@ -28,7 +28,7 @@ from zhongzhuan_audio.errors import (
 from zhongzhuan_audio.protocol.hints import GATEWAY_HINT, hint_for
 from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 from zhongzhuan_audio.relay.weights import NamedWeights
-from zhongzhuan_audio.transport import exchange
+from zhongzhuan_audio.transport import foreign
 from zhongzhuan_audio.transport.proxies import parse_proxy
 
 LOCAL = "--local needs none"
@@ -97,9 +97,9 @@ def test_settings(call, begins, hint):
         hint_for(AuthenticationError, "", retry_after_s=None),
         hint_for(NotFoundError, "", retry_after_s=None),
         GATEWAY_HINT,
-        exchange._REACH,
-        exchange._TLS,
-        f"{exchange._PROXY}; trust_env=False goes without",
+        foreign._REACH,
+        foreign._TLS,
+        f"{foreign._PROXY}; trust_env=False goes without",
         raised(lambda: parse_proxy("socks5://x:1", from_env=True)).hint,
         "if that is the relay's own address, give it as base_url",
     ],

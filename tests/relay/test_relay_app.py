@@ -14,7 +14,7 @@ import pytest
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine, TranscribeOptions, WhisperEngine
 from zhongzhuan_audio.relay.app import _address
-from zhongzhuan_audio.relay.tasks import finish
+from zhongzhuan_audio.threads import finish
 
 
 class SlowEngine:

@@ -2,7 +2,7 @@
 
 Any other model is let through, and so is any field that this table does not name.
 
-Source: OpenAI's API reference, ``POST /v1/audio/transcriptions``, as of November 2026.
+Source: OpenAI's API reference, ``POST /v1/audio/transcriptions`` and ``/speech``, as of November 2026.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import attrs
 
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["check_model_takes"]
+__all__ = ["check_model_takes", "check_speech_model_takes"]
 
 
 @attrs.frozen
@@ -71,6 +71,31 @@ def check_model_takes(model: str, response_format: str, fields: Collection[str])
         else:
             continue
         raise ConfigurationError(f"{model} does not take {field}", hint=_hint(others))
+
+
+_SPEAKERS_REFUSE: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "tts-1": frozenset({"instructions"}),
+        "tts-1-hd": frozenset({"instructions"}),
+        "gpt-4o-mini-tts": frozenset(),
+    }
+)
+
+
+def check_speech_model_takes(model: str, fields: Collection[str]) -> None:
+    """Find out whether a model that speaks is known not to take a field.
+
+    Args:
+        model: Its name; one that is not known takes everything.
+        fields: Names of the options that are given.
+
+    Raises:
+        ConfigurationError: It does not; the hint names the models that do.
+    """
+    for field in fields:
+        if field in _SPEAKERS_REFUSE.get(model, ()):
+            others = [name for name, refused in _SPEAKERS_REFUSE.items() if field not in refused]
+            raise ConfigurationError(f"{model} does not take {field}", hint=_hint(others))
 
 
 def _hint(others: list[str]) -> str:

@@ -21,8 +21,8 @@ from zhongzhuan_audio.relay.engines import Engine
 from zhongzhuan_audio.relay.faultplan import FaultPlan
 from zhongzhuan_audio.relay.faults import Fault
 from zhongzhuan_audio.relay.received import ReceivedRequest
-from zhongzhuan_audio.relay.tasks import in_thread
 from zhongzhuan_audio.relay.whisper import WhisperEngine
+from zhongzhuan_audio.threads import in_thread
 
 __all__ = ["DEFAULT_API_KEY", "DEFAULT_MAX_UPLOAD_BYTES", "LocalRelay"]
 

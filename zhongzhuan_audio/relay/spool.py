@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, final
 
-from zhongzhuan_audio.relay.tasks import in_thread
+from zhongzhuan_audio.threads import in_thread
 
 __all__ = ["Spool"]
 

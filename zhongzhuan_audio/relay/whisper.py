@@ -17,8 +17,8 @@ from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.relay.checks import check_model_dir, check_names, check_whole
 from zhongzhuan_audio.relay.engines import Recognition, TranscribeOptions
 from zhongzhuan_audio.relay.refusals import bad_request, invalid_language, not_audio
-from zhongzhuan_audio.relay.tasks import finish, in_thread
 from zhongzhuan_audio.relay.weights import Weights, find_weights
+from zhongzhuan_audio.threads import finish, in_thread
 
 __all__ = ["WhisperEngine"]
 

@@ -57,6 +57,7 @@ class Pipeline:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._sessions = sessions
+        self._endpoints = endpoints
         self._headers = dict(headers)
         self._telling = Telling(on_event)
         self._sleep = sleep
@@ -64,6 +65,17 @@ class Pipeline:
         self._quota = RetryQuota()
         self._closed = False
         self._failover = Failover(endpoints, clock=time.monotonic, tell=self._telling.tell)
+
+    def of_first(self) -> Pipeline:
+        """Return one that asks the first endpoint only, for what is true of that alone."""
+        return Pipeline(
+            self._sessions,
+            self._endpoints[:1],
+            headers=self._headers,
+            on_event=self._telling.on_event,
+            sleep=self._sleep,
+            jitter=self._jitter,
+        )
 
     def close(self) -> None:
         """Begin nothing any more: what runs and fails because the connections close is not sent again."""

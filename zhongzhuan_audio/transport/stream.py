@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import attrs
 
 from zhongzhuan_audio.errors import Attempt, StreamInterruptedError, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.answer import Answer
@@ -11,6 +14,8 @@ from zhongzhuan_audio.transport.call import Call
 from zhongzhuan_audio.transport.exchange import Reply
 
 __all__ = ["Stream"]
+
+_LAST_S = 0.5
 
 
 class Stream:
@@ -47,10 +52,6 @@ class Stream:
         """What was tried; the present one is in it from the end of the stream on."""
         return tuple(self._call.attempts)
 
-    async def whole(self) -> Answer:
-        """Read the rest; for an answer that is no stream after all."""
-        return await self._reply.whole()
-
     async def chunk(self) -> bytes:
         """Return what has come, waiting for it; empty at the end.
 
@@ -73,25 +74,51 @@ class Stream:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            raise self.broken(self._call.past_deadline()) from None
+            raise self.broken(_interrupted(self._call.past_deadline(), self.received_bytes)) from None
         self.received_bytes += len(chunk)
         if not chunk:
-            self._ended(self._call, None)
+            self._end(None)
         return chunk
+
+    async def rest(self, head: bytes) -> Answer:
+        """Read the rest of an answer that is no stream after all.
+
+        Args:
+            head: What was read of it.
+        """
+        answer = await self._reply.whole()
+        return attrs.evolve(answer, body=head + answer.body)
+
+    async def finish(self) -> None:
+        """Take note that nothing of worth follows; what little is left is read, so that others may use the connection.
+
+        What goes wrong now is nobody's concern: the answer is whole.
+        """
+        with suppress(ZhongzhuanError, TimeoutError):
+            async with asyncio.timeout(_LAST_S):
+                while await self._reply.chunk():
+                    pass
+        self._end(None)
 
     def broken(self, error: ZhongzhuanError) -> ZhongzhuanError:
         """Take note that the stream is of no use any more; return the error, with what is known of the call."""
-        self._ended(self._call, error)
+        self._end(error)
         return error
+
+    def _end(self, error: ZhongzhuanError | None) -> None:
+        # Before the caller has the stream, its end is that of an attempt, and whoever made that takes note of it.
+        if self._call.begun:
+            self._ended(self._call, error)
 
 
 def _interrupted(error: ZhongzhuanError, received_bytes: int) -> ZhongzhuanError:
-    if not isinstance(error, TransportError) or isinstance(error, TimedOutError):
+    """Return the error for what came of a stream."""
+    if not isinstance(error, TransportError):
+        return error
+    message = f"{error.message}, after {received_bytes} bytes"
+    if isinstance(error, TimedOutError):
+        error.message, error.args = message, (message,)
         return error
     return StreamInterruptedError(
-        f"{error.message}, after {received_bytes} bytes",
-        endpoint=error.endpoint,
-        retryable=True,
-        billed=error.billed,
-        hint="what came is on the error where it is of use; asking again is billed again",
+        message, endpoint=error.endpoint, retryable=True, billed=error.billed, hint="asking again is billed again"
     )

@@ -24,16 +24,16 @@ class Telling:
     """
 
     def __init__(self, on_event: OnEvent | None) -> None:
-        self._on_event = on_event
+        self.on_event: OnEvent | None = on_event
 
     def tell(self, event: Event) -> None:
         """Log an event, and hand it on."""
         if logger.isEnabledFor(logging.INFO):
             logger.info("%s", event)
-        if self._on_event is None:
+        if self.on_event is None:
             return
         try:
-            self._on_event(event)
+            self.on_event(event)
         except Exception:
             # Whoever only watches must not cost a transcript that was paid for.
             logger.exception("on_event raised")

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from zhongzhuan_audio.relay.tasks import finish, in_thread
+from zhongzhuan_audio.threads import finish, in_thread
 
 
 async def test_gives_the_result_or_the_error():

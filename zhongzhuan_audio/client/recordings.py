@@ -1,13 +1,17 @@
-"""The async client: one method for each thing that a relay's audio group does."""
+"""Recordings in, text out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore
+from zhongzhuan_audio.core import ClientCore, utc_now
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
     Granularity,
@@ -24,37 +28,11 @@ from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["AsyncClient"]
+__all__ = ["RecordingCalls"]
 
 
-class AsyncClient(ClientCore):
-    """An async client of a relay's audio endpoints.
-
-    Use it with ``async with``, or call `close` when done. Its calls may run side by side on one event loop.
-
-    Args:
-        base_url: The relay's address, in any form that a relay's web page shows; None takes ``ZHONGZHUAN_BASE_URL``, or
-            else ``https://api.zhongzhuan.chat``.
-        api_key: The token, or a function (plain or async) that gives one and is called before each request. None takes
-            the file that ``ZHONGZHUAN_API_KEY_FILE`` names, read again when it changes and when the relay refuses the
-            key, or else ``ZHONGZHUAN_API_KEY``.
-        timeouts: How long each phase may take.
-        endpoints: Several relays, in the order of preference, each with its own key, in place of `base_url` and
-            `api_key`. A call that one of them cannot serve goes to the next.
-        retry: When a failed request is tried again.
-        limits: How much is asked of the relays at once.
-        on_event: Called on the event loop with what happens, see `zhongzhuan_audio.events`.
-        proxy: Address of an HTTP proxy; None leaves it to the environment.
-        trust_env: Whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE count. Loopback addresses are
-            never reached through a proxy that only the environment names.
-        ssl: A context of your own, or False to check no certificate at all.
-        headers: Extra headers for each request.
-        session: A session of your own, which stays yours to close.
-        allow_http: Allow plain http to another machine; the key then travels in the clear.
-
-    Raises:
-        ConfigurationError: There is no key, or an option is wrong. Nothing is sent before the first call.
-    """
+class RecordingCalls(ClientCore):
+    """What is done to recordings."""
 
     async def transcribe(
         self,
@@ -143,8 +121,7 @@ class AsyncClient(ClientCore):
             "/audio/transcriptions",
             model,
             fields,
-            decode=decode_transcription,
-            response_format=response_format,
+            decode=lambda answer: decode_transcription(answer, response_format=response_format, now=utc_now),
             timeouts=timeouts,
             retry=retry,
             on_progress=on_progress,
@@ -200,9 +177,27 @@ class AsyncClient(ClientCore):
             "/audio/translations",
             model,
             fields,
-            decode=decode_translation,
-            response_format=response_format,
+            decode=lambda answer: decode_translation(answer, response_format=response_format, now=utc_now),
             timeouts=timeouts,
             retry=retry,
             on_progress=on_progress,
         )
+
+    async def _send_recording(
+        self,
+        file: AudioFile,
+        filename: str | None,
+        path: str,
+        model: str,
+        fields: Sequence[Field],
+        *,
+        decode: Callable[[Answer], Transcription],
+        timeouts: Timeouts | None,
+        retry: RetryPolicy | None,
+        on_progress: Progress | None,
+    ) -> Transcription:
+        async with self._upload(file, filename, path, fields, timeouts=timeouts, on_progress=on_progress) as upload:
+            transcription, attempts = await self._send(
+                upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry
+            )
+        return attrs.evolve(transcription, attempts=attempts)

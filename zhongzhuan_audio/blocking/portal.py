@@ -1,0 +1,117 @@
+"""The thread in which a blocking client's coroutines run.
+
+The thread is a daemon that runs a portal of its own making. `anyio.from_thread.start_blocking_portal`, kept open by a
+client that nobody closes, would hang the interpreter at exit, and hang a forked child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures.thread
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+
+import anyio
+from anyio.from_thread import BlockingPortal
+
+from zhongzhuan_audio.client import AsyncClient
+
+__all__ = ["Worker", "calling"]
+
+_EXIT_WAIT_S = 2.0
+_LOOK_S = 0.05
+"""How often it is looked at the end whether a pool's thread, which does not end by itself, has work left."""
+
+
+class Worker:
+    """A daemon thread with an event loop, a portal into it, and the async client that lives there."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client: AsyncClient = client
+        self.pid: int = os.getpid()
+        self.stopped: bool = False
+        self._ready: Future[tuple[BlockingPortal, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self.thread: threading.Thread = threading.Thread(target=self._main, name="zhongzhuan-audio", daemon=True)
+        self.thread.start()
+        _living.add(self)
+        self.portal: BlockingPortal = self._ready.result()[0]
+
+    def _main(self) -> None:
+        try:
+            anyio.run(self._serve)
+        except BaseException as error:  # pragma: no cover - no loop to be had: out of file descriptors
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _serve(self) -> None:
+        async with self.client, BlockingPortal() as portal:
+            stopping = asyncio.Event()
+            self._ready.set_result((portal, asyncio.get_running_loop(), stopping))
+            await stopping.wait()
+            await portal.stop(cancel_remaining=True)
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Have something done in the loop, unless it has ended."""
+        _, loop, _ = self._ready.result()
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(function)
+
+    def stop(self) -> None:
+        """Cancel what runs, close the client and end the thread; a forked child has no such thread."""
+        if self.pid != os.getpid() or not self.thread.is_alive():
+            return
+        self.stopped = True
+        _, loop, stopping = self._ready.result()
+        loop.call_soon_threadsafe(stopping.set)
+        if threading.current_thread() is not self.thread:
+            self.thread.join(_EXIT_WAIT_S)
+
+
+_living: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+# How many calls each thread that has ever called has under way. Each thread writes its own entry only.
+_callers: dict[threading.Thread, int] = {}
+
+
+@contextmanager
+def calling() -> Iterator[None]:
+    """Take note that this thread's call is under way."""
+    thread = threading.current_thread()
+    if thread not in _callers:
+        for caller in list(_callers):
+            if not caller.is_alive():
+                _callers.pop(caller, None)
+    _callers[thread] = _callers.get(thread, 0) + 1
+    try:
+        yield
+    finally:
+        _callers[thread] -= 1
+
+
+def _is_awaited(thread: threading.Thread, calls: int) -> bool:
+    """Tell whether the program does not end before this thread has, or before it has done what it was given."""
+    if thread.daemon or thread is threading.current_thread() or not thread.is_alive():
+        return False
+    given = concurrent.futures.thread._threads_queues.get(thread)  # noqa: SLF001
+    return given is None or calls > 0 or not given.empty()
+
+
+def _stop_all() -> None:
+    try:
+        # Python itself waits for these threads a moment later; what they do until then was paid for.
+        while busy := [thread for thread, calls in list(_callers.items()) if _is_awaited(thread, calls)]:
+            busy[0].join(_LOOK_S)
+    finally:
+        for worker in list(_living):
+            worker.stop()
+
+
+# `atexit` comes after the executors of concurrent.futures have shut, and an embedded relay needs one to close. The hook
+# is the one that concurrent.futures itself uses; what registers later runs earlier.
+threading._register_atexit(_stop_all)  # type: ignore[attr-defined]  # noqa: SLF001

@@ -1,0 +1,62 @@
+"""Blocking twins, derived from the async methods: their signatures and docstrings are the same by construction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from zhongzhuan_audio.blocking.core import BlockingCore
+from zhongzhuan_audio.client import AsyncClient
+
+__all__ = ["entered_as", "iterate", "twin_of"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+B = TypeVar("B")
+
+
+def twin_of(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[BlockingCore, P], T]]:
+    """Put the blocking twin of a coroutine in the place of what is decorated."""
+
+    @wraps(method)
+    def twin(self: BlockingCore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.run(lambda client: method(client, *args, **kwargs))
+
+    return lambda _: twin
+
+
+def entered_as(
+    method: Callable[Concatenate[AsyncClient, P], AbstractAsyncContextManager[T]],
+    wrap: Callable[[BlockingCore, T], B],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[BlockingCore, P], AbstractContextManager[B]]]:
+    """Put the plain twin of an async context manager in the place of what is decorated.
+
+    Args:
+        method: The async one.
+        wrap: Makes the blocking twin of what it gives.
+    """
+
+    @wraps(method)
+    @contextmanager
+    def twin(self: BlockingCore, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[B]:
+        with self.hold(lambda client: method(client, *args, **kwargs)) as inner:
+            yield wrap(self, inner)
+
+    return lambda _: twin
+
+
+def iterate(core: BlockingCore, items: AsyncIterator[T]) -> Iterator[T]:
+    """Give what an async iterator gives, each when it is there."""
+
+    async def step(_: AsyncClient) -> tuple[T] | None:
+        try:
+            return (await anext(items),)
+        except StopAsyncIteration:
+            return None
+
+    while (found := core.run(step)) is not None:
+        yield found[0]
