@@ -143,7 +143,7 @@ def looks_like_sound(head: bytes, response_format: str) -> bool:
     """
     kind = sniff(head[:HEAD_BYTES])
     if response_format == "pcm":
-        return describe_other(head) is None and (kind is None or kind.name not in _CONTAINERS)
+        return bool(head) and describe_other(head) is None and (kind is None or kind.name not in _CONTAINERS)
     return kind is not None and kind.name in _SNIFFED[response_format]
 
 
