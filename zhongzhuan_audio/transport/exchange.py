@@ -120,7 +120,7 @@ class Reply:
         chunks: list[bytes] = []
         size = 0
         with self._foreign:
-            while chunk := await self._response.content.readany():
+            while chunk := await self._read():
                 size += len(chunk)
                 if size > MAX_ANSWER_BYTES:
                     raise InvalidResponseError(
@@ -143,10 +143,17 @@ class Reply:
             TransportError: It broke off, or stood still.
         """
         with self._foreign:
-            chunk = await self._response.content.readany()
+            chunk = await self._read()
             if not chunk:
                 self._settle()
         return chunk
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except RuntimeError:
+            # aiohttp says so where the session was closed under the reader.
+            raise aiohttp.ClientConnectionError("it was closed on this side") from None
 
     async def close(self) -> None:
         """End the connection, unless the whole body was read: then others may use it. Harmless when repeated."""
