@@ -38,12 +38,15 @@ class Route:
     """Base URL, for messages."""
     proxy: Proxy | None = None
     ssl: ssl_module.SSLContext | bool = attrs.field(default=True, repr=False)
+    middlewares: tuple[aiohttp.ClientMiddlewareType, ...] | None = attrs.field(default=None, repr=False)
+    """What each request goes through; None for what its session has."""
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that aiohttp takes for it."""
+        options = {"ssl": self.ssl, "middlewares": self.middlewares}
         if self.proxy is None:
-            return {"ssl": self.ssl}
-        return {"ssl": self.ssl, "proxy": self.proxy.url, "proxy_headers": self.proxy.headers}
+            return options
+        return options | {"proxy": self.proxy.url, "proxy_headers": self.proxy.headers}
 
 
 async def exchange(
