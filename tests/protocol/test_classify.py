@@ -252,9 +252,11 @@ def test_other_faults_of_a_gateway_are_free_to_retry(status):
 
 
 def test_a_timeout_that_only_the_body_numbers():
-    """A code of "504" is the status as a string; an upstream's own 504 that the relay reports is not the gateway's."""
-    assert refused(500, told("x", "504")).billed == "maybe"
-    assert refused(500, told("x", "bad_response_status_code", param="504")).billed == "no"
+    """A code of "504" and an upstream's own 504 are what the relay reports, not what its gateway did."""
+    for status in (200, 400, 500, 503):
+        for body in (told("x", "504"), told("x", 524), told("x", "bad_response_status_code", param="504")):
+            error = refused(status, body)
+            assert (type(error), error.retryable, error.failover, error.billed) == (UpstreamError, True, True, "no")
     assert refused(504, told("x", "429")).billed == "maybe"
 
 

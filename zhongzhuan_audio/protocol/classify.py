@@ -35,7 +35,7 @@ from zhongzhuan_audio.protocol.wording import kind_of_name, kind_of_status, kind
 __all__ = ["classify", "error_in_success"]
 
 _GATEWAY_TIMEOUTS = frozenset({504, 524})
-"""Only these: a relay's own words about a time-out are an ordinary fault of its upstream."""
+"""Only these of HTTP: what a relay says of a time-out, a code of 504 too, is an ordinary fault of its upstream."""
 
 _RETRYABLE = frozenset({RateLimitError, UpstreamError})
 _SAME_EVERYWHERE = frozenset({BadRequestError, PayloadTooLargeError})
@@ -107,7 +107,7 @@ def _judge(complaint: Complaint, status: int) -> _Verdict:
     if kind is None:
         kind = BadRequestError if _is_loosely_bad(levels, stated) else kind_of_status(stated)
     relay_to_blame = kind in _CALLERS_OWN and any(level.from_upstream for level in levels)
-    return _verdict(UpstreamError if relay_to_blame else kind, stated, relay_to_blame=relay_to_blame)
+    return _verdict(UpstreamError if relay_to_blame else kind, status, relay_to_blame=relay_to_blame)
 
 
 def _verdict(kind: type[APIError], status: int, *, relay_to_blame: bool = False) -> _Verdict:
@@ -157,7 +157,7 @@ def _stated_status(levels: Sequence[Complaint], status: int) -> int:
         worded = _UPSTREAM_STATUS.match(level.message)
         passed_on = _status_in(level.param) if level.code == "bad_response_status_code" else None
         passed_on = passed_on or (_status_in(worded[1]) if worded else None)
-        if passed_on is not None and passed_on not in _GATEWAY_TIMEOUTS:
+        if passed_on is not None:
             return passed_on
     return status
 
