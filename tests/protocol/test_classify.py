@@ -310,6 +310,40 @@ def test_a_wait_is_in_the_hint():
     assert error.hint == "wait 9 s and try again; fewer requests at once help"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "audio duration 1834.2 seconds is longer than 1500 seconds which is the maximum for this model",
+        "Audio duration exceeds the maximum of 1500 seconds",
+        "音频时长 1834.2 秒超过该模型的上限 1500 秒",
+        "音频时长过长",
+        "录音超过 25 分钟",
+    ],
+)
+def test_a_recording_that_lasts_too_long_is_the_requests_fault(message):
+    """Whatever status and names it comes with; the hint is another than that of one with too many bytes."""
+    wrapped = f"type invalid_request_error, code invalid_value, message {message}"
+    for body in (
+        told(message, "invalid_value", "invalid_request_error"),
+        told(message),
+        told(wrapped, "request_error"),
+    ):
+        for status in (400, 500):
+            error = refused(status, body)
+            assert type(error) is BadRequestError
+            assert (error.retryable, error.failover, error.billed) == (False, False, "no")
+            assert error.hint is not None
+            assert error.hint.startswith("cut the recording into shorter pieces, or use a model without that limit")
+
+
+def test_too_many_tokens_of_audio_are_no_matter_of_bytes():
+    """To compress the recording would not help."""
+    error = refused(400, told("Total number of tokens in instructions + audio is too large for this model"))
+    assert type(error) is PayloadTooLargeError
+    assert error.hint is not None
+    assert error.hint.startswith("cut the recording into shorter pieces")
+
+
 def test_hints_fit_the_case():
     """Each error ends with what to do."""
     assert "mp3" in str(refused(400, told("Invalid file format.")))
