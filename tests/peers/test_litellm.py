@@ -255,13 +255,12 @@ OWN = {"AuthenticationError", "PermissionDeniedError", "QuotaExceededError", "No
 
 LOST = {
     "quota-as-429-saturated-text": "RateLimitError",
-    "cloudflare-524": "UpstreamError",
     "ok-error-object": "UpstreamError",
     "ok-success-false": "InvalidResponseError",
     "ok-empty": "UpstreamError",
     "ok-truncated-json": "UpstreamError",
 }
-"""Where litellm drops what told the kind: a code, a status of 524 behind a page, an error at status 200."""
+"""Where litellm drops what told the kind: a code, an error at status 200."""
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])

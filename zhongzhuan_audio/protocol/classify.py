@@ -54,6 +54,15 @@ _LOOSE_BAD_REQUEST = frozenset({"invalid_request_error", "bad_request_error"})
 
 _ERROR_STATUSES = range(400, 600)
 _UPSTREAM_STATUS = re.compile(r"bad response status code (\d{3})\b", re.IGNORECASE)
+_LITELLM_QUOTES = re.compile(
+    r"litellm\.Timeout: (?:Timeout Error: )?\w{1,60}Exception - (?:\S{1,200} \| )?"
+    r"(?:504:? Gateway Time-?out|524: A timeout occurred|Error code: (?:504|524))",
+    re.IGNORECASE,
+)
+"""The whole of a message in which litellm passes on a gateway's page; a version that quotes it gives it status 408.
+
+When litellm itself has stopped waiting it says "APITimeoutError" there. Source: litellm 1.106.2 and 1.108.7.
+"""
 _THREE_DIGITS = re.compile(r"[0-9]{3}")
 _MESSAGE_CHARS = 2000
 
@@ -107,7 +116,10 @@ def _judge(complaint: Complaint, status: int) -> _Verdict:
     if kind is None:
         kind = BadRequestError if _is_loosely_bad(levels, stated) else kind_of_status(stated)
     relay_to_blame = kind in _CALLERS_OWN and any(level.from_upstream for level in levels)
-    return _verdict(UpstreamError if relay_to_blame else kind, status, relay_to_blame=relay_to_blame)
+    verdict = _verdict(UpstreamError if relay_to_blame else kind, status, relay_to_blame=relay_to_blame)
+    if kind is UpstreamError and any(_LITELLM_QUOTES.fullmatch(level.message) for level in levels):
+        return attrs.evolve(verdict, timed_out=True)
+    return verdict
 
 
 def _verdict(kind: type[APIError], status: int, *, relay_to_blame: bool = False) -> _Verdict:
