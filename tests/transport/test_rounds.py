@@ -11,6 +11,7 @@ import pytest
 
 from zhongzhuan_audio import AsyncClient, Endpoint, Limits, RetryPolicy
 from zhongzhuan_audio.errors import (
+    APIError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -283,12 +284,13 @@ async def test_closing_while_calls_stand_in_the_queue_sends_none_of_them(
     assert local_relay.request_count == 1
 
 
+@pytest.mark.parametrize(("kind", "status"), [(RateLimitError, 429), (UpstreamError, 503)])
 @pytest.mark.parametrize("asked", [0.4, 120])
 async def test_a_wait_belongs_to_the_endpoint_that_asked_for_it(
-    local_relay: LocalRelay, spare: LocalRelay, asked: float
+    local_relay: LocalRelay, spare: LocalRelay, asked: float, kind: type[APIError], status: int
 ) -> None:
     """It is left alone for so long, and the other is tried again as if it had not asked."""
-    busy = RateLimitError("busy", status=429, retry_after=asked)
+    busy = kind("busy", status=status, retry_after=asked)
     script(local_relay, busy, "too soon")
     script(spare, BROKEN, "at last")
     async with AsyncClient(endpoints=both(local_relay, spare), retry=QUICK) as client:
