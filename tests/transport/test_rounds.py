@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from zhongzhuan_audio import AsyncClient, Endpoint, Limits, RetryPolicy
@@ -174,6 +175,39 @@ async def test_a_key_function_that_fails_does_not_hide_the_refusal(
         with pytest.raises(AuthenticationError):
             await client.transcribe(MP3)
     assert "could not be read again: IndexError" in caplog.text
+
+
+async def test_the_deadline_counts_while_a_refused_key_is_asked_for_again(local_relay: LocalRelay) -> None:
+    """A function that hangs then does not keep the refusal from the caller."""
+    asked = 0
+
+    async def hangs_later() -> str:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await asyncio.Event().wait()
+        return "sk-wrong"
+
+    async with AsyncClient(local_relay.base_url, hangs_later, retry=RetryPolicy(deadline_s=0.3)) as client:
+        async with asyncio.timeout(5):
+            with pytest.raises(AuthenticationError):
+                await client.transcribe(MP3)
+    assert asked == 2
+
+
+@pytest.mark.parametrize("closed", ["client", "session"])
+async def test_what_is_closed_while_the_key_is_asked_for_is_told(local_relay: LocalRelay, closed: str) -> None:
+    """In our words; nothing is sent."""
+
+    async def closes() -> str:
+        await (client if closed == "client" else session).close()
+        return local_relay.api_key or ""
+
+    async with aiohttp.ClientSession() as session:
+        client = AsyncClient(local_relay.base_url, closes, session=session)
+        with pytest.raises(ConfigurationError, match="is closed"):
+            await client.transcribe(MP3)
+    assert local_relay.request_count == 0
 
 
 async def test_a_cancelled_attempt_is_told_to_its_end(local_relay: LocalRelay, scripted_engine: ScriptedEngine) -> None:

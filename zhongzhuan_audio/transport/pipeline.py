@@ -171,6 +171,9 @@ class Pipeline:
                 logger.warning("%s is left out: %s", endpoint.base_url, type(error).__name__)
                 call.give_up(index)
                 return None
+            # Either may have been closed while the key was asked for; aiohttp would raise a bare RuntimeError.
+            self._check_open()
+            opened = self._sessions.open()
             call.pacer, call.sent_at = opened.pacer, time.monotonic()
             self._tell(AttemptStarted(endpoint=endpoint.base_url, path=upload.path, number=len(call.attempts) + 1))
             return await attempt(
@@ -248,7 +251,11 @@ class Pipeline:
         if index in call.reread or len(call.attempts) >= call.policy.max_attempts:
             return False
         call.reread.add(index)
-        key = await fresh_key(self._failover.endpoints[index].api_key)
+        try:
+            async with asyncio.timeout(call.left_s()):
+                key = await fresh_key(self._failover.endpoints[index].api_key)
+        except TimeoutError:
+            return False
         if key is None or key == call.keys[index]:
             return False
         call.keys[index] = key
