@@ -43,7 +43,8 @@ class Route:
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that aiohttp takes for it."""
-        options = {"ssl": self.ssl, "middlewares": self.middlewares}
+        # A session of the caller's own may leave what is packed as it is.
+        options = {"ssl": self.ssl, "middlewares": self.middlewares, "auto_decompress": True}
         if self.proxy is None:
             return options
         return options | {"proxy": self.proxy.url, "proxy_headers": self.proxy.headers}

@@ -71,6 +71,15 @@ class Opened:
         self.connections.distrust()
 
 
+def _within(limits: Limits, connector: aiohttp.BaseConnector | None) -> Limits:
+    """Return limits that let no more run at once than there may be connections, of a caller's session too.
+
+    What waits for one inside aiohttp would look like a relay that cannot be reached.
+    """
+    most = (connector.limit, connector.limit_per_host) if connector is not None else ()
+    return attrs.evolve(limits, max_concurrency=min((limits.max_concurrency, *(each for each in most if each))))
+
+
 class SessionKeeper:
     """Makes the session when it is first needed, and again in another loop once its own is gone."""
 
@@ -112,9 +121,8 @@ class SessionKeeper:
                     hint="make one AsyncClient a loop, or use Client, which any thread may call",
                 )
             session = self._given or self._make_session()
-            opened = self._opened = Opened(
-                session=session, pacer=Pacer(self._limits), loop=loop, connections=self._connections
-            )
+            pacer = Pacer(_within(self._limits, session.connector))
+            opened = self._opened = Opened(session=session, pacer=pacer, loop=loop, connections=self._connections)
         if opened.session.closed:
             raise ConfigurationError("the aiohttp session given to this client is closed")
         return opened
