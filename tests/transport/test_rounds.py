@@ -210,6 +210,24 @@ async def test_what_is_closed_while_the_key_is_asked_for_is_told(local_relay: Lo
     assert local_relay.request_count == 0
 
 
+async def test_a_session_that_its_owner_closes_does_not_hide_what_that_broke(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine
+) -> None:
+    """The request over a kept-alive connection may be on the bill, and is in the error."""
+    async with aiohttp.ClientSession() as session:
+        client = AsyncClient(local_relay.base_url, local_relay.api_key, session=session)
+        await client.transcribe(MP3)
+        scripted_engine.delay_s = 30
+        call = asyncio.create_task(client.transcribe(MP3))
+        while local_relay.request_count < 2:
+            await asyncio.sleep(0.01)
+        await session.close()
+        with pytest.raises(TransportError, match="session given to this client is closed") as caught:
+            await call
+    assert caught.value.billed == "maybe"
+    assert names(caught.value.attempts) == ["TransportError"]
+
+
 async def test_a_cancelled_attempt_is_told_to_its_end(local_relay: LocalRelay, scripted_engine: ScriptedEngine) -> None:
     """The relay had the whole recording: that may be on the bill, and whoever listens hears of it."""
     scripted_engine.delay_s = 30

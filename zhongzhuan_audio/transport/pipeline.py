@@ -233,7 +233,7 @@ class Pipeline:
             call.note(index, error)
             stale = call.died_stale(error)
             if stale:
-                self._sessions.open().distrust_idle()
+                self._sessions.distrust_idle()
         course = decide(call.policy, call.situation(error, self._failover, stale=stale), jitter=self._jitter)
         if not isinstance(course, Again):
             # Another endpoint is not the one that is down: its load is not multiplied.

@@ -64,11 +64,6 @@ class Opened:
     session: aiohttp.ClientSession
     pacer: Pacer
     loop: asyncio.AbstractEventLoop
-    connections: CleanConnections
-
-    def distrust_idle(self) -> None:
-        """Send the next requests over new connections."""
-        self.connections.distrust()
 
 
 def _within(limits: Limits, connector: aiohttp.BaseConnector | None) -> Limits:
@@ -122,10 +117,14 @@ class SessionKeeper:
                 )
             session = self._given or self._make_session()
             pacer = Pacer(_within(self._limits, session.connector))
-            opened = self._opened = Opened(session=session, pacer=pacer, loop=loop, connections=self._connections)
+            opened = self._opened = Opened(session=session, pacer=pacer, loop=loop)
         if opened.session.closed:
             raise ConfigurationError("the aiohttp session given to this client is closed")
         return opened
+
+    def distrust_idle(self) -> None:
+        """Send the next requests over new connections."""
+        self._connections.distrust()
 
     def _make_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
