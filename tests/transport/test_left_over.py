@@ -172,6 +172,31 @@ async def test_what_the_loop_has_not_read_yet_is_no_answer(raw_server: Any) -> N
                 assert await response.text() == f"from connection {number}"
 
 
+async def test_a_connection_that_ends_as_it_is_taken_is_not_used(raw_server: Any) -> None:
+    """The traces of a caller's session may take their time then."""
+    peers: list[Any] = []
+
+    async def serve(peer: Any) -> None:
+        peers.append(peer)
+        while True:
+            await peer.request()
+            await peer.answer(b'{"text": "from connection %d"}' % raw_server.connections)
+
+    async def end(*_: object) -> None:
+        peers[0].reset()
+        await asyncio.sleep(0.05)
+
+    raw_server.script(serve)
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(end)
+    async with aiohttp.ClientSession(trace_configs=[tracing]) as session:
+        client = AsyncClient(raw_server.url, "sk-test", session=session)
+        assert (await client.transcribe(MP3)).text == "from connection 1"
+        result = await client.transcribe(MP3)
+    assert result.text == "from connection 2"
+    assert len(result.attempts) == 1
+
+
 async def test_a_connection_of_the_callers_own_is_looked_at_too(raw_server: Any) -> None:
     """What was left over by a request that is none of ours."""
     answered = asyncio.Event()
