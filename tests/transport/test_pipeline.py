@@ -257,6 +257,15 @@ async def test_the_connections_of_a_callers_session_bound_the_concurrency(
     assert [len(result.attempts) for result in results] == [1] * 4
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_a_callers_session_with_a_password_is_refused() -> None:
+    """Two things cannot stand in one header; aiohttp would raise a bare ValueError at the first call."""
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "password")) as session:
+        with pytest.raises(ConfigurationError, match="has auth=") as caught:
+            AsyncClient("https://relay.example", "sk-test", session=session)
+    assert "password" not in str(caught.value)
+
+
 async def test_a_callers_session_that_leaves_answers_packed(raw_server: Any) -> None:
     """They are unpacked all the same: a transcript that was paid for is not lost."""
 

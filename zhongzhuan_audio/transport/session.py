@@ -76,9 +76,18 @@ def _within(limits: Limits, connector: aiohttp.BaseConnector | None) -> Limits:
 
 
 class SessionKeeper:
-    """Makes the session when it is first needed, and again in another loop once its own is gone."""
+    """Makes the session when it is first needed, and again in another loop once its own is gone.
+
+    Raises:
+        ConfigurationError: The session given has a user and a password, which aiohttp refuses to send beside a key.
+    """
 
     def __init__(self, network: Network, limits: Limits, session: aiohttp.ClientSession | None = None) -> None:
+        if session is not None and session.auth is not None:
+            raise ConfigurationError(
+                "the aiohttp session given to this client has auth=, which would stand where the relay's key goes",
+                hint="give a session without auth=",
+            )
         self._network = network
         self._limits = limits
         self._given = session
