@@ -252,9 +252,11 @@ def test_other_faults_of_a_gateway_are_free_to_retry(status):
 
 
 def test_a_timeout_that_only_the_body_numbers():
-    """A code of "504" is the status as a string; an upstream's own 504 that the relay reports is not the gateway's."""
-    assert refused(500, told("x", "504")).billed == "maybe"
-    assert refused(500, told("x", "bad_response_status_code", param="504")).billed == "no"
+    """A code of "504" and an upstream's own 504 are what the relay reports, not what its gateway did."""
+    for status in (200, 400, 500, 503):
+        for body in (told("x", "504"), told("x", 524), told("x", "bad_response_status_code", param="504")):
+            error = refused(status, body)
+            assert (type(error), error.retryable, error.failover, error.billed) == (UpstreamError, True, True, "no")
     assert refused(504, told("x", "429")).billed == "maybe"
 
 
@@ -306,6 +308,40 @@ def test_a_wait_is_in_the_hint():
     error = refused(429, told("slow"), {"retry-after": "Sun, 22 Nov 2026 00:00:09 GMT"})
     assert error.retry_after == 9.0
     assert error.hint == "wait 9 s and try again; fewer requests at once help"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "audio duration 1834.2 seconds is longer than 1500 seconds which is the maximum for this model",
+        "Audio duration exceeds the maximum of 1500 seconds",
+        "音频时长 1834.2 秒超过该模型的上限 1500 秒",
+        "音频时长过长",
+        "录音超过 25 分钟",
+    ],
+)
+def test_a_recording_that_lasts_too_long_is_the_requests_fault(message):
+    """Whatever status and names it comes with; the hint is another than that of one with too many bytes."""
+    wrapped = f"type invalid_request_error, code invalid_value, message {message}"
+    for body in (
+        told(message, "invalid_value", "invalid_request_error"),
+        told(message),
+        told(wrapped, "request_error"),
+    ):
+        for status in (400, 500):
+            error = refused(status, body)
+            assert type(error) is BadRequestError
+            assert (error.retryable, error.failover, error.billed) == (False, False, "no")
+            assert error.hint is not None
+            assert error.hint.startswith("cut the recording into shorter pieces, or use a model without that limit")
+
+
+def test_too_many_tokens_of_audio_are_no_matter_of_bytes():
+    """To compress the recording would not help."""
+    error = refused(400, told("Total number of tokens in instructions + audio is too large for this model"))
+    assert type(error) is PayloadTooLargeError
+    assert error.hint is not None
+    assert error.hint.startswith("cut the recording into shorter pieces")
 
 
 def test_hints_fit_the_case():

@@ -258,3 +258,44 @@ def test_a_model_that_the_key_may_not_use():
     """The key's own list of models says so."""
     message = "key not allowed to access model. This key can only access models=['whisper-1']. Tried to access gpt-9"
     assert type(refused(403, message, "key_model_access_denied")) is PermissionDeniedError
+
+
+CLOUDFLARE = "<!DOCTYPE html><html><head><title>api.example | 524: A timeout occurred</title></head></html>"
+NGINX = "<html>\r\n<head><title>504 Gateway Time-out</title></head>\r\n</html>\r\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (408, f"litellm.Timeout: OpenAIException - {CLOUDFLARE}"),
+        (408, f"litellm.Timeout: Timeout Error: OpenAIException - {NGINX}"),
+        (408, "litellm.Timeout: Timeout Error: OpenAIException - Error code: 504"),
+        (504, "litellm.Timeout: Timeout Error: OpenAIException - 上游超时"),
+        (524, "litellm.APIError: APIError: OpenAIException - Error code: 524"),
+    ],
+)
+@pytest.mark.parametrize("trailer", [TRAILER, OLD_TRAILER, ""])
+def test_a_gateway_behind_litellm_that_timed_out(status, words, trailer):
+    """By the status, or by the gateway's page that a version quotes at 408: the upstream may have done the work."""
+    error = refused(status, words + trailer)
+    assert type(error) is UpstreamError
+    assert (error.retryable, error.failover, error.billed) == (False, False, "maybe")
+    assert error.hint is not None
+    assert error.hint.startswith("a gateway stopped waiting")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "APITimeoutError - Request timed out. Error_str: Request timed out.",
+        "OpenAIException - A timeout occurred",
+        f"OpenAIException - bad response: {CLOUDFLARE}",
+        "Timeout Error: OpenAIException - 上游超时",
+        "Timeout Error: OpenAIException - Error code: 408",
+    ],
+)
+def test_other_timeouts_behind_litellm_are_faults_of_its_upstream(words):
+    """Its own patience, and what an upstream says of a time-out: litellm charges for answers only."""
+    error = refused(408, f"litellm.Timeout: {words}{TRAILER}")
+    assert type(error) is UpstreamError
+    assert (error.retryable, error.failover, error.billed) == (True, True, "no")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from python_multipart import FormParser
 
@@ -355,8 +355,7 @@ def test_no_name_but_a_lists_occurs_twice(extra: dict[str, Any]) -> None:
     try:
         sent = transcription_fields(model="m", extra=extra)
     except ConfigurationError:
-        assume(False)
-        raise
+        return  # nothing is sent; and to filter these out would leave hypothesis too few, now and then
     assert all(count == 1 or name.endswith("[]") for name, count in Counter(name for name, _ in sent).items())
     assert all(type(name) is str and type(value) is str for name, value in sent)
 
@@ -406,8 +405,7 @@ def test_a_parser_reads_back_what_was_sent(prompt: str, extra: dict[str, Any], f
     try:
         sent = transcription_fields(model="whisper-1", prompt=prompt, extra=extra)
     except ConfigurationError:
-        assume(False)
-        raise
+        return  # nothing is sent; and to filter these out would leave hypothesis too few, now and then
     prefix, suffix = encode_form(sent, filename, boundary=BOUNDARY)
     found, files = parse(prefix, recording, suffix)
     assert found == list(sent)

@@ -199,6 +199,57 @@ def test_what_is_labelled_as_no_text_is_not_taken_for_words(kind):
     assert is_broken(refused("data: hello", "text", kind))
 
 
+NEVER_SAID = [
+    "502 Bad Gateway",
+    "HTTP 503 Service Temporarily Unavailable",
+    "error 504: Gateway Time-out",
+    "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+    "no healthy upstream",
+    "upstream request timeout",
+    "context deadline exceeded",
+]
+SELDOM_SAID = [
+    "Internal Server Error",
+    "Bad Gateway",
+    "Service Unavailable",
+    "service temporarily unavailable.",
+    "GATEWAY TIMEOUT",
+    "error code: 1015",
+]
+
+
+@pytest.mark.parametrize("asked", FORMATS)
+@pytest.mark.parametrize("words", NEVER_SAID + SELDOM_SAID)
+def test_a_gateways_words_are_no_transcript(asked, words):
+    """As the whole of a body that is bare text, whatever was asked for; a retry may give the transcript."""
+    for body in (words, f" {words}\r\n", words.upper()):
+        for kind in ("text/plain; charset=utf-8", "application/json", ""):
+            error = refused(body, asked, kind)
+            assert is_broken(error)
+            assert error.body == body
+
+
+@pytest.mark.parametrize("words", NEVER_SAID)
+def test_what_nobody_says_is_no_transcript_inside_json_either(words):
+    """Litellm's proxy, asked for text, wraps whatever its upstream's gateway wrote."""
+    for body in ({"text": words, "usage": None}, json.dumps(words)):
+        assert is_broken(refused(body, "text"))
+
+
+@pytest.mark.parametrize("words", SELDOM_SAID)
+def test_what_somebody_may_say_is_a_transcript_where_anything_says_so(words):
+    """In JSON, or with a header that only the model's own server sets."""
+    assert decode({"text": words}, "text").text == words
+    assert decode(words, "text", "text/plain", **{"openai-processing-ms": "812"}).text == words
+
+
+@pytest.mark.parametrize("words", ["Service unavailable, he said.", "The page says: 502 Bad Gateway", "Bad gateway?"])
+def test_a_gateways_words_inside_others_were_said(words):
+    """Only the whole of an answer is taken for a gateway's."""
+    assert decode(words, "text", "text/plain").text == words
+    assert decode({"text": words}).text == words
+
+
 def test_silence_is_an_answer():
     """An empty text in JSON, a line end as text or SubRip, the bare header as WebVTT."""
     silent = [

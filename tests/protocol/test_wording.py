@@ -15,7 +15,7 @@ from zhongzhuan_audio.errors import (
     RateLimitError,
     UpstreamError,
 )
-from zhongzhuan_audio.protocol.wording import kind_of_name, kind_of_status, kind_of_words, model_named, names_format
+from zhongzhuan_audio.protocol.wording import kind_of_name, kind_of_status, kind_of_words
 
 NAMES = {
     AuthenticationError: "invalid_api_key InvalidApiKey token_expired authentication_error AUTH_UNAUTHORIZED "
@@ -160,36 +160,3 @@ def test_other_words_leave_it_to_the_status(message):
 def test_the_status_is_the_last_to_be_asked(status, kind):
     """Each status has a meaning of its own, or that of its hundred."""
     assert kind_of_status(status) is kind
-
-
-@pytest.mark.parametrize(
-    ("message", "model"),
-    [
-        ("分组 default 下模型 whisper-1 无可用渠道", "whisper-1"),
-        ("模型：whisper 不存在", "whisper"),
-        ("The model `whisper` does not exist", "whisper"),
-        ("Invalid model name passed in model=openai/whisper-1.", "openai/whisper-1"),
-        ("No available channel for model gpt-4o-transcribe under group x", "gpt-4o-transcribe"),
-        ("the model is not available", None),
-        ("缺少模型", None),
-        ("模型 . 不存在", None),
-        ("", None),
-    ],
-)
-def test_the_model_is_read_from_the_message(message, model):
-    """Where it is marked as one, or cannot be a word."""
-    assert model_named(message) == model
-
-
-@pytest.mark.parametrize(
-    ("message", "about"),
-    [
-        ("Invalid file format.", True),
-        ("音频格式错误", True),
-        ("could not be decoded", True),
-        ("response_format is", False),
-    ],
-)
-def test_a_message_about_the_format_is_known(message, about):
-    """It gets a hint of its own; `response_format` is another matter."""
-    assert names_format(message) is about

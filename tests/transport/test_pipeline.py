@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import traceback
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy
+from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy, Timeouts
 from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, TransportError
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
@@ -236,6 +237,45 @@ async def test_a_session_of_the_callers_own(raw_server: Any) -> None:
     assert b"X-Mine: yes" in heads[0]
     with pytest.raises(ConfigurationError, match="session given to this client is closed"):
         await other.transcribe(MP3)
+
+
+@pytest.mark.parametrize("bound", [{"limit": 1}, {"limit": 0, "limit_per_host": 1}])
+async def test_the_connections_of_a_callers_session_bound_the_concurrency(
+    local_relay: Any, scripted_engine: Any, bound: dict[str, int]
+) -> None:
+    """Calls wait for their turn; inside aiohttp that wait would count as one for a connection, and fail."""
+    scripted_engine.delay_s = 0.3
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(**bound)) as session:
+        client = AsyncClient(
+            local_relay.base_url,
+            local_relay.api_key,
+            session=session,
+            timeouts=Timeouts(connect_s=0.2),
+            retry=RetryPolicy(max_attempts=1),
+        )
+        results = await asyncio.gather(*(client.transcribe(MP3) for _ in range(4)))
+    assert [len(result.attempts) for result in results] == [1] * 4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_a_callers_session_with_a_password_is_refused() -> None:
+    """Two things cannot stand in one header; aiohttp would raise a bare ValueError at the first call."""
+    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth("user", "password")) as session:
+        with pytest.raises(ConfigurationError, match="has auth=") as caught:
+            AsyncClient("https://relay.example", "sk-test", session=session)
+    assert "password" not in str(caught.value)
+
+
+async def test_a_callers_session_that_leaves_answers_packed(raw_server: Any) -> None:
+    """They are unpacked all the same: a transcript that was paid for is not lost."""
+
+    async def serve(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(gzip.compress(OK), headers="Content-Encoding: gzip\r\n")
+
+    raw_server.script(serve)
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        assert (await AsyncClient(raw_server.url, "sk-test", session=session).transcribe(MP3)).text == "hello"
 
 
 async def test_extra_headers_go_out(raw_server: Any) -> None:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from zhongzhuan_audio import AsyncClient, Endpoint, Limits, RetryPolicy
 from zhongzhuan_audio.errors import (
+    APIError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -175,6 +177,57 @@ async def test_a_key_function_that_fails_does_not_hide_the_refusal(
     assert "could not be read again: IndexError" in caplog.text
 
 
+async def test_the_deadline_counts_while_a_refused_key_is_asked_for_again(local_relay: LocalRelay) -> None:
+    """A function that hangs then does not keep the refusal from the caller."""
+    asked = 0
+
+    async def hangs_later() -> str:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await asyncio.Event().wait()
+        return "sk-wrong"
+
+    async with AsyncClient(local_relay.base_url, hangs_later, retry=RetryPolicy(deadline_s=0.3)) as client:
+        async with asyncio.timeout(5):
+            with pytest.raises(AuthenticationError):
+                await client.transcribe(MP3)
+    assert asked == 2
+
+
+@pytest.mark.parametrize("closed", ["client", "session"])
+async def test_what_is_closed_while_the_key_is_asked_for_is_told(local_relay: LocalRelay, closed: str) -> None:
+    """In our words; nothing is sent."""
+
+    async def closes() -> str:
+        await (client if closed == "client" else session).close()
+        return local_relay.api_key or ""
+
+    async with aiohttp.ClientSession() as session:
+        client = AsyncClient(local_relay.base_url, closes, session=session)
+        with pytest.raises(ConfigurationError, match="is closed"):
+            await client.transcribe(MP3)
+    assert local_relay.request_count == 0
+
+
+async def test_a_session_that_its_owner_closes_does_not_hide_what_that_broke(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine
+) -> None:
+    """The request over a kept-alive connection may be on the bill, and is in the error."""
+    async with aiohttp.ClientSession() as session:
+        client = AsyncClient(local_relay.base_url, local_relay.api_key, session=session)
+        await client.transcribe(MP3)
+        scripted_engine.delay_s = 30
+        call = asyncio.create_task(client.transcribe(MP3))
+        while local_relay.request_count < 2:
+            await asyncio.sleep(0.01)
+        await session.close()
+        with pytest.raises(TransportError, match="session given to this client is closed") as caught:
+            await call
+    assert caught.value.billed == "maybe"
+    assert names(caught.value.attempts) == ["TransportError"]
+
+
 async def test_a_cancelled_attempt_is_told_to_its_end(local_relay: LocalRelay, scripted_engine: ScriptedEngine) -> None:
     """The relay had the whole recording: that may be on the bill, and whoever listens hears of it."""
     scripted_engine.delay_s = 30
@@ -283,12 +336,13 @@ async def test_closing_while_calls_stand_in_the_queue_sends_none_of_them(
     assert local_relay.request_count == 1
 
 
+@pytest.mark.parametrize(("kind", "status"), [(RateLimitError, 429), (UpstreamError, 503)])
 @pytest.mark.parametrize("asked", [0.4, 120])
 async def test_a_wait_belongs_to_the_endpoint_that_asked_for_it(
-    local_relay: LocalRelay, spare: LocalRelay, asked: float
+    local_relay: LocalRelay, spare: LocalRelay, asked: float, kind: type[APIError], status: int
 ) -> None:
     """It is left alone for so long, and the other is tried again as if it had not asked."""
-    busy = RateLimitError("busy", status=429, retry_after=asked)
+    busy = kind("busy", status=status, retry_after=asked)
     script(local_relay, busy, "too soon")
     script(spare, BROKEN, "at last")
     async with AsyncClient(endpoints=both(local_relay, spare), retry=QUICK) as client:

@@ -35,7 +35,7 @@ from zhongzhuan_audio.protocol.wording import kind_of_name, kind_of_status, kind
 __all__ = ["classify", "error_in_success"]
 
 _GATEWAY_TIMEOUTS = frozenset({504, 524})
-"""Only these: a relay's own words about a time-out are an ordinary fault of its upstream."""
+"""Only these of HTTP: what a relay says of a time-out, a code of 504 too, is an ordinary fault of its upstream."""
 
 _RETRYABLE = frozenset({RateLimitError, UpstreamError})
 _SAME_EVERYWHERE = frozenset({BadRequestError, PayloadTooLargeError})
@@ -54,6 +54,15 @@ _LOOSE_BAD_REQUEST = frozenset({"invalid_request_error", "bad_request_error"})
 
 _ERROR_STATUSES = range(400, 600)
 _UPSTREAM_STATUS = re.compile(r"bad response status code (\d{3})\b", re.IGNORECASE)
+_LITELLM_QUOTES = re.compile(
+    r"litellm\.Timeout: (?:Timeout Error: )?\w{1,60}Exception - (?:\S{1,200} \| )?"
+    r"(?:504:? Gateway Time-?out|524: A timeout occurred|Error code: (?:504|524))",
+    re.IGNORECASE,
+)
+"""The whole of a message in which litellm passes on a gateway's page; a version that quotes it gives it status 408.
+
+When litellm itself has stopped waiting it says "APITimeoutError" there. Source: litellm 1.106.2 and 1.108.7.
+"""
 _THREE_DIGITS = re.compile(r"[0-9]{3}")
 _MESSAGE_CHARS = 2000
 
@@ -107,7 +116,10 @@ def _judge(complaint: Complaint, status: int) -> _Verdict:
     if kind is None:
         kind = BadRequestError if _is_loosely_bad(levels, stated) else kind_of_status(stated)
     relay_to_blame = kind in _CALLERS_OWN and any(level.from_upstream for level in levels)
-    return _verdict(UpstreamError if relay_to_blame else kind, stated, relay_to_blame=relay_to_blame)
+    verdict = _verdict(UpstreamError if relay_to_blame else kind, status, relay_to_blame=relay_to_blame)
+    if kind is UpstreamError and any(_LITELLM_QUOTES.fullmatch(level.message) for level in levels):
+        return attrs.evolve(verdict, timed_out=True)
+    return verdict
 
 
 def _verdict(kind: type[APIError], status: int, *, relay_to_blame: bool = False) -> _Verdict:
@@ -157,7 +169,7 @@ def _stated_status(levels: Sequence[Complaint], status: int) -> int:
         worded = _UPSTREAM_STATUS.match(level.message)
         passed_on = _status_in(level.param) if level.code == "bad_response_status_code" else None
         passed_on = passed_on or (_status_in(worded[1]) if worded else None)
-        if passed_on is not None and passed_on not in _GATEWAY_TIMEOUTS:
+        if passed_on is not None:
             return passed_on
     return status
 

@@ -15,7 +15,7 @@ from zhongzhuan_audio.errors import (
     RateLimitError,
     UpstreamError,
 )
-from zhongzhuan_audio.protocol.wording import model_named, names_format
+from zhongzhuan_audio.protocol.subjects import model_named, names_format, says_too_long
 
 __all__ = ["BASE_URL_HINT", "BILLED_HINT", "GATEWAY_HINT", "GATEWAY_TIMEOUT_HINT", "OPERATOR_HINT", "hint_for"]
 
@@ -30,6 +30,8 @@ OPERATOR_HINT = (
     "the relay's own account with its upstream was refused, not your key: try again, which may take another channel, "
     "or tell the relay's operator"
 )
+_TOO_LONG_HINT = "cut the recording into shorter pieces, or use a model without that limit, such as whisper-1"
+_TOO_MUCH = frozenset({BadRequestError, PayloadTooLargeError})
 
 _HINTS: dict[type[APIError], str] = {
     BadRequestError: "change the request: the same again fails the same way",
@@ -57,6 +59,8 @@ def hint_for(kind: type[APIError], message: str, *, retry_after_s: float | None)
         return f"the relay has no channel for {named} now: ask for another one that the token may use"
     if kind is RateLimitError and retry_after_s:
         return f"wait {retry_after_s:g} s and try again; fewer requests at once help"
+    if kind in _TOO_MUCH and says_too_long(message):
+        return _TOO_LONG_HINT
     if kind is BadRequestError and names_format(message):
         return "convert the recording to mp3, m4a, wav or flac, and give it that extension"
     return _HINTS[kind]

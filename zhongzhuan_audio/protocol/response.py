@@ -23,9 +23,11 @@ from zhongzhuan_audio.protocol.body import (
     looks_like_page,
     media_type,
     parse_json,
+    tidy,
 )
 from zhongzhuan_audio.protocol.classify import classify, error_in_success
 from zhongzhuan_audio.protocol.complaint import is_blank
+from zhongzhuan_audio.protocol.gateways import is_never_said, is_written_by_gateways
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.transcript import structure_transcription
 from zhongzhuan_audio.protocol.unusable import broken_error, page_error
@@ -54,7 +56,8 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
     - SubRip or WebVTT, bare or as the text in either of the above: its cues become the segments;
     - such a JSON object as the text in either: litellm's proxy, asked for text, takes any body of its upstream for it;
     - plain words, if a plain format was asked for, or if the label is ``text/plain``: relays that don't know a format
-      fall back to text. What begins like JSON and is none has been cut off, and is not taken.
+      fall back to text. What begins like JSON and is none has been cut off, and is not taken; nor is what gateways
+      write, see `zhongzhuan_audio.protocol.gateways`.
 
     An answer of no bytes is no transcript in any format, since a lost answer looks just so. A recording without speech
     gives at least a line end as text or SubRip, and the bare header as WebVTT; these are taken.
@@ -154,6 +157,8 @@ def _from_plain(answer: Answer, body: str, text: str, response_format: str) -> T
         raise page_error(answer, body, text)
     if _CUT_JSON.match(text):
         raise broken_error(answer, body, f"status {answer.status} and JSON that is cut off or damaged")
+    if is_written_by_gateways(text, answer.headers):
+        raise broken_error(answer, body, f"status {answer.status} and a gateway's words: {tidy(text)[:80]}")
     kind = media_type(answer.headers)
     fits = kind == "text/plain" or (response_format in _PLAIN_FORMATS and not kind.startswith(_NO_TEXT))
     if fits or subtitles:
@@ -167,6 +172,8 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     """Return a transcript of bare text, which may be subtitles."""
     if looks_like_page(words):
         raise page_error(answer, body, words)
+    if is_never_said(words):
+        raise broken_error(answer, body, f"status {answer.status} and a gateway's words: {tidy(words)[:80]}")
     timing = _TIMING.search(words)
     if timing is None:
         header_only = words.startswith("WEBVTT")

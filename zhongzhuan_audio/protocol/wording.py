@@ -22,8 +22,9 @@ from zhongzhuan_audio.errors import (
     RateLimitError,
     UpstreamError,
 )
+from zhongzhuan_audio.protocol.subjects import AMOUNT_OF_TIME_ZH, TOO_LONG
 
-__all__ = ["kind_of_name", "kind_of_status", "kind_of_words", "model_named", "names_format"]
+__all__ = ["kind_of_name", "kind_of_status", "kind_of_words"]
 
 _Kind = type[APIError]
 
@@ -117,7 +118,8 @@ _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
             rf"\b(?:{_SENT})\b(?:(?!header|cookie).){{0,40}}\btoo (?:large|big)",
             rf"exceed\w*[^\n]{{0,60}}?\b{_SIZE}|{_SIZE}[^\n]{{0,30}}\bexceeded|content size limit",
             rf"(?:larger|bigger|more) than[^\n]{{0,30}}?\b{_SIZE}",
-            r"(?:文件|请求体|音频|上传|内容|大小)[^，。\n]{0,10}(?:过大|太大|超出|超过|超限)",
+            r"(?:文件|请求体|音频|上传|内容|大小)[^，。\n]{0,10}(?:过大|太大)",
+            rf"(?:文件|请求体|音频|上传|内容|大小)(?:(?!时长|长度)[^，。\n]){{0,10}}超[出过限](?!{AMOUNT_OF_TIME_ZH})",
             r"超[出过][^，。\n]{0,20}\d\s*[KMG]i?B?",
         ),
     ),
@@ -210,7 +212,8 @@ _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
         BadRequestError,
         (
             r"(?:unsupported|invalid|unrecogni[sz]ed|unknown)[^\n]{0,40}?\b(?:format|codec|extension)\b",
-            r"could not be decoded|longer than [\d.]+ ?s(?:ec|\b)|\b(?:is|field) required\b",
+            *TOO_LONG,
+            r"could not be decoded|\b(?:is|field) required\b",
             r"(?:file|audio)[^\n]{0,30}(?:corrupt|too short|too long|not supported|is empty)",
             r"(?:cannot|can't|could not|unable to|failed to) (?:decode|parse|process)[^\n]{0,20}\b(?:audio|file|media)",
             r"(?:missing|unknown|invalid) (?:required )?(?:parameter|field|value)",
@@ -245,16 +248,6 @@ _STATUSES: dict[int, _Kind] = {
 _COMPILED_NAMES = tuple((re.compile("|".join(patterns)), kind) for kind, patterns in _NAMES)
 _COMPILED_PHRASES = tuple((re.compile("|".join(patterns), re.IGNORECASE), kind) for kind, patterns in _PHRASES)
 
-_NAME_CHAR = r"[\w./:@-]"
-_MODEL = re.compile(
-    rf"模型\s*[:：=]?\s*[`'\"「]?({_NAME_CHAR}{{1,80}})"
-    rf"|\bmodels?(?:\s*[:=]\s*|\s+|(?=[`'\"]))(?:[`'\"]({_NAME_CHAR}{{1,80}})|({_NAME_CHAR}*[\d/-]{_NAME_CHAR}*))",
-    re.IGNORECASE | re.ASCII,
-)
-"""In English a bare word after "model" is a name only if no word looks like it."""
-
-_FORMAT = re.compile(r"(?<!response )(?<!response_)\bformat|codec|decode|extension|格式", re.IGNORECASE)
-
 
 def kind_of_name(name: str | None) -> _Kind | None:
     """Return what a code or a type stands for, or None where it says too little (``new_api_error``, ``429``)."""
@@ -273,17 +266,6 @@ def kind_of_status(status: int) -> _Kind:
     """Return what is left to say where neither code nor words are known."""
     by_hundred = {3: NotFoundError, 4: BadRequestError}  # a redirect that is not followed leads elsewhere
     return _STATUSES.get(status) or by_hundred.get(status // 100, UpstreamError)
-
-
-def names_format(message: str) -> bool:
-    """Tell whether a message is about the recording's format."""
-    return _FORMAT.search(message) is not None
-
-
-def model_named(message: str) -> str | None:
-    """Return the model that a message names, or None."""
-    found = _MODEL.search(message)
-    return (found[1] or found[2] or found[3]).rstrip(".:") or None if found else None
 
 
 def _first(table: Iterable[tuple[re.Pattern[str], _Kind]], text: str, *, whole: bool) -> _Kind | None:

@@ -146,6 +146,7 @@ class Failover:
         elif isinstance(error, _REFUSALS):
             self._open(trial.index, _REFUSAL_REST_S, error)
         elif isinstance(error, (TransportError, UpstreamError, InvalidResponseError)):
+            self._heed(trial.index, error, scope)
             if trial.epoch != circuit.epoch:
                 return
             circuit.failures += 1
@@ -153,9 +154,13 @@ class Failover:
                 self._open(trial.index, circuit.rest_s, error)
         elif isinstance(error, APIError):
             # A plain refusal shows that it lives.
-            if isinstance(error, RateLimitError) and error.retry_after:
-                self._do_without(trial.index, scope, min(error.retry_after, _REFUSAL_REST_S))
+            self._heed(trial.index, error, scope)
             self.succeeded(trial)
+
+    def _heed(self, index: int, error: ZhongzhuanError, scope: str) -> None:
+        """Leave an endpoint alone for as long as it asked: it may be busy (429) or down for a while (503)."""
+        if isinstance(error, (RateLimitError, UpstreamError)) and error.retry_after:
+            self._do_without(index, scope, min(error.retry_after, _REFUSAL_REST_S))
 
     def _do_without(self, index: int, scope: str, rest_s: float = _REFUSAL_REST_S) -> None:
         now = self._clock()

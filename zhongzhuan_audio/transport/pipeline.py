@@ -228,6 +228,9 @@ class Pipeline:
             logger.warning("%s is left out: %s", endpoint.base_url, type(error).__name__)
             call.give_up(index)
             return None
+        # Either may have been closed while the key was asked for; aiohttp would raise a bare RuntimeError.
+        self._check_open()
+        opened = self._sessions.open()
         call.pacer, call.sent_at = opened.pacer, time.monotonic()
         self._telling.tell(
             AttemptStarted(endpoint=endpoint.base_url, path=outgoing.path, number=len(call.attempts) + 1)
@@ -281,7 +284,7 @@ class Pipeline:
             call.note(index, error)
             stale = call.died_stale(error)
             if stale:
-                self._sessions.open().distrust_idle()
+                self._sessions.distrust_idle()
         course = decide(call.policy, call.situation(error, self._failover, stale=stale), jitter=self._jitter)
         if not isinstance(course, Again):
             # Another endpoint is not the one that is down: its load is not multiplied.
@@ -299,7 +302,11 @@ class Pipeline:
         if index in call.reread or len(call.attempts) >= call.policy.max_attempts:
             return False
         call.reread.add(index)
-        key = await fresh_key(self._failover.endpoints[index].api_key)
+        try:
+            async with asyncio.timeout(call.left_s()):
+                key = await fresh_key(self._failover.endpoints[index].api_key)
+        except TimeoutError:
+            return False
         if key is None or key == call.keys[index]:
             return False
         call.keys[index] = key

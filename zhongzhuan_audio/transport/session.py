@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as ssl_module
-from typing import TYPE_CHECKING
-from weakref import WeakSet
+from collections.abc import Sequence
 
 import aiohttp
 import attrs
 
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.transport.connections import CleanConnections
 from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.proxies import Proxy, find_proxy, parse_proxy
 from zhongzhuan_audio.transport.route import Route
-
-if TYPE_CHECKING:
-    from aiohttp.client_proto import ResponseHandler
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
 
 __all__ = ["Network", "Opened", "SessionKeeper"]
 
@@ -70,53 +65,36 @@ class Opened:
     pacer: Pacer
     loop: asyncio.AbstractEventLoop
 
-    def distrust_idle(self) -> None:
-        """Send the next requests over new connections, unless the session is the caller's own."""
-        if isinstance(self.session.connector, _CleanConnector):
-            self.session.connector.distrust()
 
+def _within(limits: Limits, connector: aiohttp.BaseConnector | None) -> Limits:
+    """Return limits that let no more run at once than there may be connections, of a caller's session too.
 
-class _CleanConnector(aiohttp.TCPConnector):
-    """Uses no connection again on which something came while it was idle, or that is likely to have died.
-
-    aiohttp would take what came for the answer to the next request: a gateway's 408, or the transcript of another
-    recording.
+    What waits for one inside aiohttp would look like a relay that cannot be reached.
     """
-
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(limit=limit)
-        self._seen: WeakSet[ResponseHandler] = WeakSet()
-        self._suspects: WeakSet[ResponseHandler] = WeakSet()
-
-    def distrust(self) -> None:
-        """Use none of the present connections again: where one died of its idleness the others have too."""
-        self._suspects.update(self._seen)
-
-    async def connect(
-        self,
-        req: aiohttp.ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
-    ) -> Connection:
-        """Return a connection that is new or clean."""
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            protocol = connection.protocol
-            assert protocol is not None
-            fresh = protocol not in self._seen
-            if fresh or not (protocol.should_close or protocol in self._suspects):
-                self._seen.add(protocol)
-                return connection
-            connection.close()
+    most = (connector.limit, connector.limit_per_host) if connector is not None else ()
+    return attrs.evolve(limits, max_concurrency=min((limits.max_concurrency, *(each for each in most if each))))
 
 
 class SessionKeeper:
-    """Makes the session when it is first needed, and again in another loop once its own is gone."""
+    """Makes the session when it is first needed, and again in another loop once its own is gone.
+
+    Raises:
+        ConfigurationError: The session given has a user and a password, which aiohttp refuses to send beside a key.
+    """
 
     def __init__(self, network: Network, limits: Limits, session: aiohttp.ClientSession | None = None) -> None:
+        if session is not None and session.auth is not None:
+            raise ConfigurationError(
+                "the aiohttp session given to this client has auth=, which would stand where the relay's key goes",
+                hint="give a session without auth=",
+            )
         self._network = network
         self._limits = limits
         self._given = session
+        self._connections = CleanConnections(shared=session is not None)
+        # A request's own take the place of its session's. Ours comes last: next to the connection.
+        others: Sequence[aiohttp.ClientMiddlewareType] = session._middlewares if session else ()  # noqa: SLF001 - see above
+        self._middlewares: tuple[aiohttp.ClientMiddlewareType, ...] = (*others, self._connections)
         self._opened: Opened | None = None
         self._routes: dict[str, Route] = {}
 
@@ -128,7 +106,8 @@ class SessionKeeper:
         """
         found = self._routes.get(endpoint)
         if found is None:
-            found = self._routes[endpoint] = await asyncio.to_thread(self._network.find_route, endpoint)
+            found = await asyncio.to_thread(self._network.find_route, endpoint)
+            found = self._routes[endpoint] = attrs.evolve(found, middlewares=self._middlewares)
         return found
 
     def open(self) -> Opened:
@@ -146,14 +125,19 @@ class SessionKeeper:
                     hint="make one AsyncClient a loop, or use Client, which any thread may call",
                 )
             session = self._given or self._make_session()
-            opened = self._opened = Opened(session=session, pacer=Pacer(self._limits), loop=loop)
+            pacer = Pacer(_within(self._limits, session.connector))
+            opened = self._opened = Opened(session=session, pacer=pacer, loop=loop)
         if opened.session.closed:
             raise ConfigurationError("the aiohttp session given to this client is closed")
         return opened
 
+    def distrust_idle(self) -> None:
+        """Send the next requests over new connections."""
+        self._connections.distrust()
+
     def _make_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=_CleanConnector(limit=self._limits.max_concurrency),
+            connector=aiohttp.TCPConnector(limit=self._limits.max_concurrency),
             # A relay sets no cookie that matters, and a jar costs on each request.
             cookie_jar=aiohttp.DummyCookieJar(),
             # Proxies are found once an endpoint; aiohttp would hop to a thread twice a request, and read .netrc.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from aiohttp.payload import Payload
 
 from zhongzhuan_audio.errors import Billed, TimedOutError
+from zhongzhuan_audio.upload.incoming import Incoming
 from zhongzhuan_audio.upload.readers import Reader
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class UploadPayload(Payload):
         transport = writer.transport
         if transport is None:
             raise ConnectionResetError("the connection closed before the upload began")
-        incoming = _Incoming(transport)
+        incoming = Incoming(transport)
         _under_way.add(self)
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
@@ -215,28 +215,3 @@ def _share() -> int:
     """Return how much an upload may send at a time: a power of two, so that it seldom changes."""
     even = _TURN_BYTES // max(1, len(_under_way))
     return min(CHUNK_BYTES, max(_LEAST_BYTES, 1 << (even.bit_length() - 1)))
-
-
-class _Incoming:
-    """What a peer says while we send to it.
-
-    A relay that refuses early resets the connection behind its answer. A write that then fails makes asyncio close the
-    transport with the answer unread.
-    """
-
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
-        self._selector = _Selector()
-        connection = transport.get_extra_info("socket")
-        if connection is not None:
-            self._selector.register(connection.fileno(), selectors.EVENT_READ)
-
-    async def let_in(self) -> None:
-        """Give way to the loop where there is something to read."""
-        if self._selector.select(0):
-            # In its next turn the loop comes back here before it reads, in the one after that it has read.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-
-
-_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
-"""Neither holds a descriptor of its own."""
