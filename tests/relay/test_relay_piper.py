@@ -88,8 +88,8 @@ async def test_each_format_decodes_to_its_length(response_format):
 
 @pytest.mark.real_model
 async def test_a_piece_for_each_sentence():
-    """Speech comes a sentence at a time, of every format something with the first."""
-    for response_format in SPEECH_FORMATS:
+    """Speech comes a sentence at a time, also of formats with pages something with the first."""
+    for response_format in ("opus", "pcm"):
         pieces = await said(attrs.evolve(OPTIONS, response_format=response_format))
         assert len(pieces) == len(SENTENCES) + 1
         assert pieces[0]

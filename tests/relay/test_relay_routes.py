@@ -96,9 +96,9 @@ async def test_a_route_stands_in_place_of_a_path():
         assert (await ask(relay, "GET", "/v1/models/whisper-1"))[0] == 200
         assert (await ask(relay, "GET", "/v1/models", headers={"Authorization": "Bearer sk-other"}))[0] == 401
         assert (await ask(relay, *CHAT, data=b"a" * 1001))[0] == 413
-        relay.faults.script(Fault.refusal(503, where=Match(fields={"model": "gpt-*", "n": "2"})))
-        assert (await ask(relay, *CHAT, json={"model": "gpt-9", "n": 1}))[0] == 200
-        assert (await ask(relay, *CHAT, json={"model": "gpt-9", "n": 2}))[0] == 503
+        relay.faults.script(Fault.refusal(503, where=Match(fields={"model": "gpt-*", "n": "2", "stream": "true"})))
+        assert (await ask(relay, *CHAT, json={"model": "gpt-9", "n": 1, "stream": True}))[0] == 200
+        assert (await ask(relay, *CHAT, json={"model": "gpt-9", "n": 2, "stream": True}))[0] == 503
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import io
 import json
 import math
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, get_args
 
 import aiohttp
 import av
@@ -16,6 +17,7 @@ import pytest
 from zhongzhuan_audio.errors import RateLimitError
 from zhongzhuan_audio.relay import (
     Fault,
+    FaultKind,
     LocalRelay,
     Match,
     ScriptedAnswer,
@@ -317,6 +319,23 @@ async def test_faults_in_place_of_speech(talker, keyed):
     assert [(await ask(keyed))[0] for _ in range(3)] == [200, 429, 200]
     assert [received.billable for received in talker.requests] == [False, False, True]
     assert talker.requests[2].cost_usd == pytest.approx(len(ASKED["input"]) * 15 / 1_000_000, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", get_args(FaultKind))
+async def test_every_fault_can_strike(talker, keyed, caplog, kind):
+    """No fault breaks the relay down, whatever becomes of the answer, and the next request is served."""
+    options = {"answer": {"reply": ScriptedAnswer(200, "ID3")}}
+    options |= {name: {"seconds": 0.01} for name in get_args(FaultKind) if name.startswith("stall")}
+    talker.faults.script(Fault(kind, times=1, where=Match(path=PATH), **options.get(kind, {})))
+    with suppress(aiohttp.ClientError):
+        await ask(keyed)
+    assert talker.requests[0].fault == kind
+    for _ in range(2):
+        with suppress(aiohttp.ClientError):
+            await ask(keyed)
+    assert talker.requests[-1].status == 200
+    assert talker.requests[-1].fault is None
+    assert not caplog.records
 
 
 async def test_a_stall_in_speech(talker, keyed):

@@ -79,10 +79,13 @@ async def test_when_there_is_no_stream(keyed, upload, fields):
     assert json.loads(body)["text"] == "And so, my fellow Americans"
 
 
-async def test_translations_do_not_stream(keyed, upload):
-    """The field says nothing to a translation."""
+async def test_translations_do_not_stream(talker, keyed, upload):
+    """The field says nothing to a translation, which is made at temperature 0 where nothing else was asked for."""
+    seen: list[TranscribeOptions] = []
+    talker.engine.script(lambda options: seen.append(options) or "ok")
     async with keyed.post("/v1/audio/translations", data=upload(stream="true")) as answer:
         assert answer.content_type == "application/json"
+    assert [(options.task, options.temperature, options.stream) for options in seen] == [("translate", 0.0, False)]
 
 
 async def test_a_recognition_comes_a_segment_at_a_time(talker, keyed, upload):

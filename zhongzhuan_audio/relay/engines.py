@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -209,9 +210,10 @@ class ScriptedEngine:
 
 async def _streamed(deltas: ScriptedDeltas, options: TranscribeOptions) -> AsyncIterator[Segment | Recognition]:
     given: list[Segment] = []
-    async for segment in deltas.segments():
-        given.append(segment)
-        yield segment
+    async with aclosing(deltas.segments()) as segments:
+        async for segment in segments:
+            given.append(segment)
+            yield segment
     yield _joined(given, options)
 
 

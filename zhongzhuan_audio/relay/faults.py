@@ -95,7 +95,10 @@ class Match:
 
 def _values(received: ReceivedRequest, name: str) -> tuple[str, ...]:
     told = received.json or {}
-    return (*received.fields.get(name, ()), *((str(told[name]),) if name in told else ()))
+    if name not in told:
+        return received.fields.get(name, ())
+    value = told[name]
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),)
 
 
 class Conditions(TypedDict, total=False):

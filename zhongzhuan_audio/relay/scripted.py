@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, Generic, TypeAlias, TypeVar, final
 
 import attrs
@@ -74,26 +75,32 @@ class ScriptedStream:
             Exception: The script's own.
             TypeError: A piece is none.
         """
-        async for piece in _each(self.pieces):
-            if isinstance(piece, Exception):
-                raise piece
-            if isinstance(piece, int | float):
-                await asyncio.sleep(piece)
-            elif isinstance(piece, str | bytes | bytearray | memoryview):
-                yield piece.encode() if isinstance(piece, str) else bytes(piece)
-                # A fast client never makes a write wait, and nobody else would have a turn.
-                await asyncio.sleep(0)
-            else:
-                raise TypeError(f"a piece must be bytes, a text, a number of seconds or an error, not {piece!r}")
+        async with aclosing(_each(self.pieces)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                if isinstance(piece, int | float):
+                    await asyncio.sleep(piece)
+                elif isinstance(piece, str | bytes | bytearray | memoryview):
+                    yield piece.encode() if isinstance(piece, str) else bytes(piece)
+                    # A fast client never makes a write wait, and nobody else would have a turn.
+                    await asyncio.sleep(0)
+                else:
+                    raise TypeError(f"a piece must be bytes, a text, a number of seconds or an error, not {piece!r}")
 
 
-async def _each(pieces: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
-    if isinstance(pieces, AsyncIterable):
-        async for piece in pieces:
-            yield piece
-    else:
+async def _each(pieces: Iterable[Any] | AsyncIterable[Any]) -> AsyncGenerator[Any]:
+    if not isinstance(pieces, AsyncIterable):
         for piece in pieces:
             yield piece
+        return
+    iterator = aiter(pieces)
+    try:
+        async for piece in iterator:
+            yield piece
+    finally:
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
 
 
 @final
@@ -130,7 +137,7 @@ class ScriptedDeltas:
         """Return what it was made of."""
         return f"ScriptedDeltas({', '.join(map(repr, self.pieces))})"
 
-    async def segments(self) -> AsyncIterator[Segment]:
+    async def segments(self) -> AsyncGenerator[Segment]:
         """Give the deltas as segments, after their pauses; a text has no times, and 0 stands for them.
 
         Raises:

@@ -40,7 +40,7 @@ class Streamed(web.StreamResponse):
             ConnectionError: The connection is to end here: the client has gone, or a piece could not be made.
         """
         await self.prepare(request)
-        async for piece in self._each():
+        while piece := await self._next():
             await self.write(piece)
         await self.write_eof()
 
@@ -50,20 +50,22 @@ class Streamed(web.StreamResponse):
         Raises:
             ConnectionError: A piece could not be made.
         """
-        body = b"".join([piece async for piece in self._each()])
-        return ScriptedAnswer(self.status, body, dict(self.headers))
+        body = bytearray()
+        while piece := await self._next():
+            body += piece
+        return ScriptedAnswer(self.status, bytes(body), dict(self.headers))
 
-    async def _each(self) -> AsyncIterator[bytes]:
-        if self._first:
-            yield self._first
-            self._first = b""
+    async def _next(self) -> bytes:
+        """Return the next bytes; none mean the end, and so empty pieces are passed over."""
+        piece, self._first = self._first, b""
         try:
-            async for piece in self._rest:
-                # An empty chunk would be the last.
-                if piece:
-                    yield piece
+            while not piece:
+                piece = await anext(self._rest)
+        except StopAsyncIteration:
+            return b""
         except ConnectionError:
             raise
         except Exception as error:
             _logger.exception("an answer broke off")
             raise ConnectionAbortedError from error
+        return piece
