@@ -20,13 +20,14 @@ def listed(relay) -> list[str]:
 
 def test_a_plain_test_can_use_it(local_relay):
     """The relay answers while the test itself blocks."""
-    assert listed(local_relay) == ["whisper-1"]
+    assert listed(local_relay) == ["whisper-1", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
     assert [(request.method, request.status) for request in local_relay.requests] == [("GET", 200)]
 
 
-async def test_an_async_test_can_use_it(local_relay, scripted_engine):
-    """The relay has a loop of its own, and its answers are scripted from the test."""
+async def test_an_async_test_can_use_it(local_relay, scripted_engine, scripted_voice):
+    """The relay has a loop of its own, and its answers and what it says are scripted from the test."""
     scripted_engine.script("你好")
+    scripted_voice.script(b"sound")
     form = aiohttp.FormData({"model": "whisper-1"})
     form.add_field("file", b"sound", filename="a.mp3")
     async with (
@@ -34,6 +35,9 @@ async def test_an_async_test_can_use_it(local_relay, scripted_engine):
         session.post(f"{local_relay.base_url}/audio/transcriptions", data=form) as answer,
     ):
         assert (await answer.json())["text"] == "你好"
+        asked = {"model": "tts-1", "input": "Hello.", "voice": "alloy"}
+        async with session.post(f"{local_relay.base_url}/audio/speech", json=asked) as spoken:
+            assert await spoken.read() == b"sound"
 
 
 def test_closed_after_the_test(pytester_run):

@@ -1,9 +1,11 @@
-"""OpenAI's own Python client, unchanged, against the embedded relay with the real model."""
+"""OpenAI's own Python client, unchanged, against the embedded relay with the real models."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
+import av
 import openai
 import pytest
 
@@ -16,7 +18,7 @@ WORDS = "ask not what your country can do for you"
 
 @pytest.fixture
 async def relay() -> AsyncIterator[LocalRelay]:
-    """Give a relay with ears that takes half a megabyte."""
+    """Give a relay with ears and a voice that takes half a megabyte."""
     async with LocalRelay(max_upload_bytes=500_000) as relay:
         yield relay
 
@@ -81,7 +83,83 @@ async def test_verbose_json(client, jfk):
 
 async def test_models(client):
     """The list of models reads as OpenAI's does."""
-    assert [model.id async for model in client.models.list()] == ["whisper-1"]
+    assert [model.id async for model in client.models.list()] == [
+        "whisper-1",
+        "gpt-4o-transcribe",
+        "gpt-4o-mini-transcribe",
+        "gpt-4o-transcribe-diarize",
+        "gpt-transcribe",
+        "tts-1",
+        "tts-1-hd",
+        "gpt-4o-mini-tts",
+    ]
+    assert (await client.models.retrieve("tts-1")).owned_by == "local"
+    with pytest.raises(openai.NotFoundError, match="does not exist"):
+        await client.models.retrieve("gpt-9")
+
+
+async def test_streaming(client, jfk):
+    """A transcript comes bit by bit, and its bits are the whole."""
+    stream = await client.audio.transcriptions.create(file=jfk, model="gpt-4o-transcribe", stream=True)
+    *deltas, done = [event async for event in stream]
+    assert {event.type for event in deltas} == {"transcript.text.delta"}
+    assert done.type == "transcript.text.done"
+    assert "".join(event.delta for event in deltas) == done.text
+    whole = await client.audio.transcriptions.create(file=jfk, model="gpt-4o-transcribe")
+    assert done.text == whole.text
+    assert WORDS in done.text
+
+
+async def test_streaming_speakers(client, jfk):
+    """With diarized_json each segment comes with its speaker; whole, they are the same."""
+    options = {"file": jfk, "model": "gpt-4o-transcribe-diarize", "response_format": "diarized_json"}
+    stream = await client.audio.transcriptions.create(**options, chunking_strategy="auto", stream=True)
+    told = [event async for event in stream if event.type == "transcript.text.segment"]
+    whole = await client.audio.transcriptions.create(**options, chunking_strategy="auto")
+    assert [event.id for event in told] == [segment.id for segment in whole.segments]
+    assert (told[0].speaker, told[0].start, told[-1].end) == ("A", 0.0, whole.segments[-1].end)
+
+
+async def test_whisper_1_does_not_stream(client, jfk):
+    """The upstream passes the wish over, and so does the relay: the client finds no event."""
+    stream = await client.audio.transcriptions.create(file=jfk, model="whisper-1", stream=True)
+    assert [event async for event in stream] == []
+    assert "json" in stream.response.headers["content-type"]
+
+
+async def test_streaming_what_is_not_audio(client):
+    """What is found out before the first word is an error as ever."""
+    sound = ("a.mp3", b"not a sound " * 50)
+    with pytest.raises(openai.BadRequestError, match="Invalid file format"):
+        await client.audio.transcriptions.create(file=sound, model="gpt-transcribe", stream=True)
+
+
+async def test_speech_to_a_file(client, relay, tmp_path):
+    """Speech is streamed into a file and can be played."""
+    path = tmp_path / "hello.opus"
+    speaking = client.audio.speech.with_streaming_response.create(
+        model="gpt-4o-mini-tts",
+        voice="coral",
+        input="Hello. How are you?",
+        response_format="opus",
+        instructions="Calm.",
+    )
+    async with speaking as answer:
+        assert answer.headers["content-type"] == "audio/opus"
+        await answer.stream_to_file(path)
+    sound = await asyncio.to_thread(av.open, str(path))
+    assert (sound.format.name, sound.streams.audio[0].codec_context.name) == ("ogg", "opus")
+    assert relay.requests[0].json["instructions"] == "Calm."
+    assert relay.requests[0].billable
+
+
+async def test_speech_whole(client):
+    """Speech is read whole, MP3 where nothing else was asked for; what is too long is a BadRequestError."""
+    answer = await client.audio.speech.create(model="tts-1", voice="alloy", input="Hello.")
+    assert answer.content[:1] == b"\xff"
+    with pytest.raises(openai.BadRequestError, match="string too long") as caught:
+        await client.audio.speech.create(model="tts-1", voice="alloy", input="a" * 4097)
+    assert caught.value.param == "input"
 
 
 async def test_a_bad_key(client, jfk):

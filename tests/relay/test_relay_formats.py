@@ -10,7 +10,7 @@ import pytest
 from zhongzhuan_audio.client import AsyncClient
 from zhongzhuan_audio.errors import BadRequestError
 from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
-from zhongzhuan_audio.relay.whisper import _decode
+from zhongzhuan_audio.relay.decode import decode
 
 av = pytest.importorskip("av")
 
@@ -67,7 +67,7 @@ def test_it_is_decoded(recordings, kind, tmp_path):
     """The whole of it comes out, by its bytes alone: the upload's file has no extension."""
     path = tmp_path / "upload"
     path.write_bytes(recordings[kind].read_bytes())
-    assert len(_decode(path, threading.Event())) / 16_000 == pytest.approx(11.0, abs=0.2)
+    assert len(decode(path, threading.Event())) / 16_000 == pytest.approx(11.0, abs=0.2)
 
 
 def test_recordings_that_were_joined(jfk, tmp_path):
@@ -75,7 +75,7 @@ def test_recordings_that_were_joined(jfk, tmp_path):
     parts = [convert(jfk, tmp_path / f"{rate}.aac", "adts", "aac", rate=rate) for rate in (16_000, 44_100)]
     path = tmp_path / "both.aac"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    assert len(_decode(path, threading.Event())) / 16_000 == pytest.approx(22.1, abs=0.3)
+    assert len(decode(path, threading.Event())) / 16_000 == pytest.approx(22.1, abs=0.3)
 
 
 @pytest.mark.real_model

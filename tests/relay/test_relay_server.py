@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from zhongzhuan_audio.errors import RateLimitError
-from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedAnswer, ScriptedEngine
+from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedAnswer, ScriptedEngine, ScriptedVoice
 
 SOUND = b"ID3 sound" * 100
 
@@ -130,15 +130,15 @@ async def test_an_open_relay_takes_any_key():
 
 
 async def test_lists_its_engines_models():
-    """Each relay lists and takes the models of its own engine."""
+    """Each relay lists the models of its own engine and voice, and hears with those of its engine."""
     names = {("whisper-1",), ("whisper-1", "gpt-transcribe")}
     for models in names:
         async with (
-            LocalRelay(ScriptedEngine(models=models), api_key=None) as relay,
+            LocalRelay(ScriptedEngine(models=models), voice=ScriptedVoice(models=("speaker",)), api_key=None) as relay,
             aiohttp.ClientSession() as session,
             session.get(f"{relay.base_url}/models") as answer,
         ):
-            assert tuple(row["id"] for row in (await answer.json())["data"]) == models
+            assert tuple(row["id"] for row in (await answer.json())["data"]) == (*models, "speaker")
             status, body, _ = await post(session, relay, data=form(("model", "gpt-transcribe")))
             assert status == (200 if "gpt-transcribe" in models else 503), body
 

@@ -16,8 +16,9 @@ import pytest
 
 from zhongzhuan_audio.errors import BadRequestError, ConfigurationError, MissingExtraError
 from zhongzhuan_audio.relay import TranscribeOptions, WhisperEngine
+from zhongzhuan_audio.relay.decode import CancelledInThreadError, decode
 from zhongzhuan_audio.relay.weights import NamedWeights, WheelWeights, find_weights
-from zhongzhuan_audio.relay.whisper import _Cancelled, _decode, _recognise, _share
+from zhongzhuan_audio.relay.whisper import _recognise, _share
 
 OPTIONS = TranscribeOptions(model="whisper-1", filename="a.mp3")
 JFK = "And so my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
@@ -185,7 +186,7 @@ def test_recognition_stops_between_pieces(tmp_path):
     """A cancelled recognition ends after the piece that it is at."""
     cancelled = threading.Event()
     model = FakeModel(on_piece=cancelled.set)
-    with pytest.raises(_Cancelled):
+    with pytest.raises(CancelledInThreadError):
         _recognise(model, write_wav(tmp_path / "a.wav", 1.0), OPTIONS, cancelled)
     assert model.pieces == 1
 
@@ -194,8 +195,8 @@ def test_decoding_stops_too(tmp_path):
     """So does one that is still decoding."""
     cancelled = threading.Event()
     cancelled.set()
-    with pytest.raises(_Cancelled):
-        _decode(write_wav(tmp_path / "a.wav", 1.0), cancelled)
+    with pytest.raises(CancelledInThreadError):
+        decode(write_wav(tmp_path / "a.wav", 1.0), cancelled)
 
 
 @pytest.mark.parametrize(("language", "heard_as"), [("yue", "zh"), ("en", "en"), (None, None)])
@@ -244,12 +245,12 @@ def test_a_recording_that_is_too_short(tmp_path):
 def test_damage_in_the_middle_is_passed_over(tmp_path, jfk):
     """A recording with broken packets is heard without them."""
     data = bytearray(jfk.read_bytes())
-    whole = len(_decode(jfk, threading.Event()))
+    whole = len(decode(jfk, threading.Event()))
     middle = len(data) // 2
     data[middle : middle + 3000] = b"\0" * 3000
     path = tmp_path / "a.mp3"
     path.write_bytes(data)
-    assert 0.8 * whole < len(_decode(path, threading.Event())) <= whole
+    assert 0.8 * whole < len(decode(path, threading.Event())) <= whole
 
 
 async def test_one_at_a_time_in_order_and_shared(tmp_path):

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
+    from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine, ScriptedVoice
 
-__all__ = ["local_relay", "scripted_engine"]
+__all__ = ["local_relay", "scripted_engine", "scripted_voice"]
 
 
 @pytest.fixture
@@ -32,7 +32,15 @@ def scripted_engine() -> ScriptedEngine:
 
 
 @pytest.fixture
-def local_relay(scripted_engine: ScriptedEngine) -> Iterator[LocalRelay]:
+def scripted_voice() -> ScriptedVoice:
+    """Return the voice of `local_relay`; a fixture of the same name in a ``conftest.py`` takes its place."""
+    from zhongzhuan_audio.relay import ScriptedVoice
+
+    return ScriptedVoice()
+
+
+@pytest.fixture
+def local_relay(scripted_engine: ScriptedEngine, scripted_voice: ScriptedVoice) -> Iterator[LocalRelay]:
     """Give a running relay that answers by script; with a loop and a thread of its own, for plain and async tests."""
     from anyio.from_thread import start_blocking_portal
 
@@ -40,6 +48,6 @@ def local_relay(scripted_engine: ScriptedEngine) -> Iterator[LocalRelay]:
 
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(LocalRelay(scripted_engine)) as relay,
+        portal.wrap_async_context_manager(LocalRelay(scripted_engine, voice=scripted_voice)) as relay,
     ):
         yield relay

@@ -10,11 +10,24 @@ import attrs
 
 from zhongzhuan_audio.errors import APIError
 from zhongzhuan_audio.models import Segment, Word
-from zhongzhuan_audio.relay.engines import Recognition, ScriptedAnswer, TranscribeOptions
+from zhongzhuan_audio.relay.engines import Recognition, TranscribeOptions
 from zhongzhuan_audio.relay.languages import language_name
+from zhongzhuan_audio.relay.scripted import ScriptedAnswer
 from zhongzhuan_audio.subtitles import Cue, render_srt, render_vtt
 
-__all__ = ["Body", "error_body", "is_charged", "json_body", "model_list", "recognition_body", "scripted_type"]
+__all__ = [
+    "Body",
+    "error_body",
+    "is_charged",
+    "json_body",
+    "model_list",
+    "model_row",
+    "recognition_body",
+    "scripted_type",
+    "segment_row",
+    "told_seconds",
+    "usage_of",
+]
 
 _CREATED = 1677532384
 """When the upstream listed whisper-1. Source: its model list."""
@@ -46,11 +59,11 @@ def recognition_body(heard: Recognition, options: TranscribeOptions) -> Body:
         return Body(render_srt(_cues(heard)), _PLAIN_TYPE)
     if options.response_format == "vtt":
         return Body(render_vtt(_cues(heard)), "text/vtt; charset=utf-8")
-    usage = {"type": "duration", "seconds": math.ceil(heard.duration)}
+    usage = usage_of(heard.duration)
     if options.response_format == "json":
         return json_body({"text": heard.text, "usage": usage})
     if options.response_format == "diarized_json":
-        spoken = [_turn(segment) for segment in heard.segments]
+        spoken = [segment_row(segment) for segment in heard.segments]
         whole = {"task": options.task, "duration": heard.duration, "text": heard.text, "segments": spoken}
         return json_body({**whole, "usage": usage})
     verbose: dict[str, Any] = {
@@ -70,8 +83,13 @@ def _cues(heard: Recognition) -> list[Cue]:
     return [Cue(segment.start, segment.end, segment.text.strip()) for segment in heard.segments]
 
 
-def _turn(segment: Segment) -> dict[str, Any]:
-    """Return a segment as ``diarized_json`` has it; an engine that tells no speakers hears one, A."""
+def usage_of(duration: float) -> dict[str, Any]:
+    """Return what a recording of so many seconds is counted as: those that were begun."""
+    return {"type": "duration", "seconds": math.ceil(duration)}
+
+
+def segment_row(segment: Segment) -> dict[str, Any]:
+    """Return a segment as ``diarized_json`` and the events have it; an engine that tells no speakers hears one, A."""
     return {
         "type": "transcript.text.segment",
         "id": f"seg_{segment.id + 1:03d}",
@@ -118,8 +136,16 @@ def error_body(error: APIError, request_id: str) -> Body:
 
 def model_list(models: tuple[str, ...]) -> Body:
     """Return the answer to ``GET /v1/models``."""
-    rows = [{"id": model, "object": "model", "created": _CREATED, "owned_by": "local"} for model in models]
-    return json_body({"object": "list", "data": rows})
+    return json_body({"object": "list", "data": [_model(model) for model in models]})
+
+
+def model_row(model: str) -> Body:
+    """Return the answer to ``GET /v1/models/{model}``."""
+    return json_body(_model(model))
+
+
+def _model(model: str) -> dict[str, Any]:
+    return {"id": model, "object": "model", "created": _CREATED, "owned_by": "local"}
 
 
 def is_charged(answer: ScriptedAnswer) -> bool:
@@ -136,6 +162,16 @@ def is_charged(answer: ScriptedAnswer) -> bool:
     except ValueError:
         return True
     return not (isinstance(told, dict) and (told.get("error") or told.get("success") is False))
+
+
+def told_seconds(answer: ScriptedAnswer) -> float:
+    """Return how long the recording is that an answer is of; 0 where it does not say."""
+    try:
+        told = json.loads(answer.body)
+        seconds = told["duration"] if "duration" in told else told["usage"]["seconds"]
+        return max(float(seconds), 0.0) if math.isfinite(float(seconds)) else 0.0
+    except (ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def scripted_type(answer: ScriptedAnswer) -> str:

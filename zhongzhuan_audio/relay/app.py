@@ -16,11 +16,15 @@ from typing import Self, final
 
 from zhongzhuan_audio.config import check_api_key, check_kind, masked
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.relay.checks import check_engine, check_host, check_whole
+from zhongzhuan_audio.relay.checks import check_engine, check_host, check_number, check_voice, check_whole
+from zhongzhuan_audio.relay.custom import Routing, check_routes
 from zhongzhuan_audio.relay.engines import Engine
 from zhongzhuan_audio.relay.faultplan import FaultPlan
 from zhongzhuan_audio.relay.faults import Fault
+from zhongzhuan_audio.relay.ledger import PRICE_PER_MINUTE_USD, Ledger
+from zhongzhuan_audio.relay.piper import PiperVoice, installed_voice
 from zhongzhuan_audio.relay.received import ReceivedRequest
+from zhongzhuan_audio.relay.voices import Voice
 from zhongzhuan_audio.relay.whisper import WhisperEngine
 from zhongzhuan_audio.threads import in_thread
 
@@ -36,11 +40,11 @@ _MAX_PORT = 65_535
 
 @final
 class LocalRelay:
-    """A relay on this machine: the same wire, a real HTTP server, real ears or a script.
+    """A relay on this machine: the same wire, a real HTTP server, real ears and a real voice, or a script.
 
     ::
 
-        async with LocalRelay() as relay:                        # Whisper; needs the extra `local`
+        async with LocalRelay() as relay:                        # Whisper, needs the extra `local`; piper, `voice`
             client = AsyncOpenAI(base_url=relay.base_url, api_key=relay.api_key)
 
         async with LocalRelay(ScriptedEngine("你好")) as relay:  # for tests; needs no extra
@@ -59,6 +63,10 @@ class LocalRelay:
         model_dir: str | os.PathLike[str] | None = None,
         faults: Iterable[Fault] | FaultPlan = (),
         any_format: bool = False,
+        voice: Voice | None = None,
+        quota_usd: float | None = None,
+        price_per_minute_usd: float = PRICE_PER_MINUTE_USD,
+        routes: Routing | None = None,
     ) -> None:
         """Make a relay; it listens from `start` (or ``async with``) on.
 
@@ -72,6 +80,12 @@ class LocalRelay:
             faults: What goes wrong, and when; see `Fault`. `relay.faults.script` changes it at any time.
             any_format: Leave it to the engine which recordings it can read. False means that a recording is refused
                 for its name's extension, as the upstream does: aac, aiff, caf, mov, mkv and more.
+            voice: What speaks. None means piper where the extra ``voice`` is installed, and elsewhere an answer with
+                503 that says so.
+            quota_usd: What the key may use up, in US dollars; then requests are refused. None means no limit.
+            price_per_minute_usd: What a minute of recording costs; see `Ledger`.
+            routes: Further paths, or other answers on those that there are: a function for each method and path, such
+                as ``{("POST", "/v1/chat/completions"): answer}``; see `JSONRequest`.
 
         Raises:
             MissingExtraError: `engine` is None and the extra ``local`` is not installed.
@@ -82,6 +96,10 @@ class LocalRelay:
         check_whole("port", port, lowest=0, highest=_MAX_PORT)
         check_whole("max_upload_bytes", max_upload_bytes, lowest=1)
         check_kind("any_format", any_format, bool, "a bool")
+        check_number("price_per_minute_usd", price_per_minute_usd, lowest=0)
+        if quota_usd is not None:
+            check_number("quota_usd", quota_usd, lowest=0)
+        self._routes = check_routes({} if routes is None else routes)
         if engine is not None and model_dir is not None:
             raise ConfigurationError("model_dir is for Whisper and says nothing to another engine")
         self.api_key: str | None = None if api_key is None else check_api_key(api_key)
@@ -90,6 +108,10 @@ class LocalRelay:
             engine = WhisperEngine(model_dir)
         check_engine(engine)
         self.engine: Engine = engine
+        self.voice: Voice | None = installed_voice() if voice is None else check_voice(voice)
+        """What speaks; None where nothing does."""
+        self.ledger: Ledger = Ledger(quota_usd, price_per_minute_usd=price_per_minute_usd)
+        """What was charged since the start, and what is left."""
         self.requests: deque[ReceivedRequest] = deque(maxlen=_REMEMBERED)
         """The latest 512 requests, in the order they came; emptied at each start."""
         self.request_count: int = 0
@@ -124,7 +146,8 @@ class LocalRelay:
         """Listen.
 
         Raises:
-            ConfigurationError: It listens already, the address cannot be had, or Whisper's files are not there.
+            ConfigurationError: It listens already, the address cannot be had, or Whisper's or piper's files are not
+                there.
         """
         if self._open is not None:
             raise ConfigurationError("the relay is started already")
@@ -132,6 +155,7 @@ class LocalRelay:
         self.request_count = 0
         self.billable = 0
         self.faults.restart()
+        self.ledger.restart()
         async with AsyncExitStack() as stack:
             self._base_url = await self._listen(stack)
             self._open = stack.pop_all()
@@ -161,16 +185,21 @@ class LocalRelay:
         if isinstance(self.engine, WhisperEngine):
             # A wrong directory is told now, and not to the first client.
             await self.engine.check()
+        if isinstance(self.voice, PiperVoice):
+            await self.voice.check()
         folder = await in_thread(lambda: tempfile.mkdtemp(prefix="zhongzhuan-relay-"))
         # For a relay that nobody closes; of what a process has, its forked children remove nothing.
         stack.push_async_callback(in_thread, weakref.finalize(self, _remove, folder, os.getpid()))
         routes = Routes(
             engine=self.engine,
+            voice=self.voice,
             api_key=self.api_key,
             max_upload_bytes=self._limit,
             any_format=self._any_format,
             folder=Path(folder),
             faults=self.faults,
+            ledger=self.ledger,
+            custom=self._routes,
             remember=self._remember,
             charge=self._charge,
         )
@@ -181,8 +210,9 @@ class LocalRelay:
         self.requests.append(received)
         self.request_count += 1
 
-    def _charge(self, received: ReceivedRequest) -> None:
+    def _charge(self, received: ReceivedRequest, *, seconds: float = 0.0) -> None:
         received.billable = True
+        received.cost_usd = self.ledger.charge(seconds=seconds, characters=received.characters or 0)
         self.billable += 1
 
 

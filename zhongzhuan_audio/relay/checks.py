@@ -1,15 +1,24 @@
-"""What the relay and its ears are made of, checked where it is given. Pure."""
+"""What the relay, its ears and its voice are made of, checked where it is given. Pure."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Iterable
+from typing import Any
 
 from zhongzhuan_audio.config import check_kind
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["check_engine", "check_host", "check_model_dir", "check_names", "check_number", "check_whole"]
+__all__ = [
+    "check_engine",
+    "check_host",
+    "check_model_dir",
+    "check_names",
+    "check_number",
+    "check_voice",
+    "check_whole",
+]
 
 
 def check_number(name: str, value: object, *, lowest: float) -> None:
@@ -90,3 +99,19 @@ def check_engine(engine: object) -> None:
         raise ConfigurationError(
             f"engine must have models and an async transcribe(path, options), unlike {type(engine).__name__}", hint=hint
         )
+
+
+def check_voice(voice: Any) -> Any:
+    """Return what the relay can ask to speak.
+
+    Raises:
+        ConfigurationError: It has not what is asked of a voice.
+    """
+    if isinstance(voice, type):
+        raise ConfigurationError(f"voice must be a voice, not the class {voice.__name__}", hint=f"{voice.__name__}()")
+    if not callable(getattr(voice, "speak", None)) or not hasattr(voice, "models"):
+        hint = "ScriptedVoice(...) says what it is told" if isinstance(voice, str | bytes) else None
+        raise ConfigurationError(
+            f"voice must have models and an async speak(options), unlike {type(voice).__name__}", hint=hint
+        )
+    return voice

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
-from zhongzhuan_audio.config import check_kind
-from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.models.text import join_texts
-from zhongzhuan_audio.relay.checks import check_names, check_number, check_whole
+from zhongzhuan_audio.relay.checks import check_names, check_number
+from zhongzhuan_audio.relay.scripted import Script, ScriptedAnswer, ScriptedDeltas, ScriptedStream
 
-__all__ = ["Answer", "Engine", "Recognition", "ScriptedAnswer", "ScriptedEngine", "Task", "TranscribeOptions"]
+__all__ = [
+    "Answer",
+    "Engine",
+    "Recognition",
+    "ScriptedEngine",
+    "StreamingEngine",
+    "Task",
+    "TranscribeOptions",
+    "tell",
+]
 
 Task: TypeAlias = Literal["transcribe", "translate"]
 
 _SCRIPTED_DURATION_S = 1.0
+_WORDS = re.compile(r"\s*\S+(?:\s+$)?")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,6 +48,8 @@ class TranscribeOptions:
     temperature: float = 0.0
     granularities: frozenset[str] = frozenset()
     """"word", "segment"; empty where nothing was asked, which means "segment"."""
+    stream: bool = False
+    """Whether the text is to come bit by bit."""
     fields: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
     """Every plain field as it was sent, those that this relay does not know included."""
 
@@ -67,22 +78,6 @@ class Recognition:
     """The whole text; made from the segments where it is not given."""
 
 
-@attrs.frozen
-class ScriptedAnswer:
-    """An HTTP answer, sent as it is: an error of the relay's, a gateway's web page, half a JSON body."""
-
-    status: int
-    body: str | bytes = ""
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    """A Content-Type of JSON, HTML or plain text is added by the look of the body where none is given."""
-
-    def __attrs_post_init__(self) -> None:
-        """Check that it can be sent."""
-        check_whole("status", self.status, lowest=100, highest=999)
-        check_kind("body", self.body, (str, bytes), "str or bytes")
-        check_kind("headers", self.headers, Mapping, "a mapping of strings")
-
-
 class Engine(Protocol):
     """What the relay asks of its ears."""
 
@@ -91,7 +86,7 @@ class Engine(Protocol):
         """The names that requests may ask for."""
         ...
 
-    async def transcribe(self, path: Path, options: TranscribeOptions) -> Recognition | ScriptedAnswer:
+    async def transcribe(self, path: Path, options: TranscribeOptions) -> Recognition | ScriptedAnswer | ScriptedStream:
         """Hear the recording.
 
         Args:
@@ -105,16 +100,44 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class StreamingEngine(Engine, Protocol):
+    """Ears that tell what they hear as they hear it; of what others heard, a stream is told at the end."""
+
+    async def stream(
+        self, path: Path, options: TranscribeOptions
+    ) -> AsyncIterator[Segment | Recognition] | ScriptedAnswer | ScriptedStream:
+        """Begin to hear the recording.
+
+        Args:
+            path: The upload, on disk until the iterator is at its end or closed.
+            options: What was asked.
+
+        Returns:
+            The segments as they are heard, and last the whole, for its duration. The segments' texts are sent as they
+            are: those of a language with blanks bring their own.
+
+        Raises:
+            APIError: As for `transcribe`, here or while the iterator runs.
+            asyncio.CancelledError: As for `transcribe`.
+        """
+        ...
+
+
 Answer: TypeAlias = (
     str
     | Recognition
     | ScriptedAnswer
+    | ScriptedStream
+    | ScriptedDeltas
     | Exception
-    | Callable[
-        [TranscribeOptions], "str | Recognition | ScriptedAnswer | Awaitable[str | Recognition | ScriptedAnswer]"
-    ]
+    | Callable[[TranscribeOptions], "_Given | Awaitable[_Given]"]
 )
-"""A text, a whole recognition, an HTTP answer, an error to raise, or a function (plain or async) that gives one."""
+"""A text, a whole recognition, its deltas, an HTTP answer, an error to raise, or a function (plain or async) that gives
+one."""
+_Given: TypeAlias = str | Recognition | ScriptedAnswer | ScriptedStream | ScriptedDeltas
+_KINDS = (str, Recognition, ScriptedAnswer, ScriptedStream, ScriptedDeltas)
+_WANTED = "a text, Recognition, ScriptedAnswer, ScriptedStream, ScriptedDeltas"
 
 
 class ScriptedEngine:
@@ -123,7 +146,8 @@ class ScriptedEngine:
     >>> engine = ScriptedEngine("你好", models=("whisper-1", "gpt-transcribe"))
 
     An `APIError` (such as ``RateLimitError("slow down", status=429, retry_after=1)``) is answered as a relay would
-    answer it, a `ConnectionError` by hanging up, and any other exception as a relay that broke down.
+    answer it, a `ConnectionError` by hanging up, and any other exception as a relay that broke down. Streamed, a text
+    goes out a word at a time and a recognition a segment at a time.
     """
 
     def __init__(
@@ -154,34 +178,70 @@ class ScriptedEngine:
         Raises:
             ConfigurationError: There is none, or one of them can be no answer.
         """
-        if not answers:
-            raise ConfigurationError("a script needs an answer")
-        for answer in answers:
-            fits = isinstance(answer, str | Recognition | ScriptedAnswer | Exception) or callable(answer)
-            if not fits or isinstance(answer, type):
-                given = f"the class {answer.__name__}" if isinstance(answer, type) else type(answer).__name__
-                raise ConfigurationError(
-                    f"an answer must be a text, Recognition, ScriptedAnswer, exception or function, not {given}"
-                )
-        self._answers = list(answers)
+        self._script: Script[Answer] = Script(_KINDS, _WANTED, answers)
 
     async def transcribe(
         self,
         path: Path,  # noqa: ARG002 - the interface's
         options: TranscribeOptions,
-    ) -> Recognition | ScriptedAnswer:
+    ) -> Recognition | ScriptedAnswer | ScriptedStream:
         """Give the next answer; the recording is not looked at."""
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        await asyncio.sleep(self.delay_s)
-        if isinstance(answer, Exception):
-            raise answer
-        if callable(answer):
-            given = answer(options)
-            answer = await given if inspect.isawaitable(given) else given
-        return _spoken(answer, options.language or "en") if isinstance(answer, str) else answer
+        answer: _Given = await self._script.take(options, self.delay_s)
+        if isinstance(answer, ScriptedDeltas):
+            segments = [segment async for segment in answer.segments()]
+            return _joined(segments, options)
+        return _spoken(answer, options) if isinstance(answer, str) else answer
+
+    async def stream(
+        self,
+        path: Path,  # noqa: ARG002 - the interface's
+        options: TranscribeOptions,
+    ) -> AsyncIterator[Segment | Recognition] | ScriptedAnswer | ScriptedStream:
+        """Give the next answer, bit by bit where it is a transcript."""
+        answer: _Given = await self._script.take(options, self.delay_s)
+        if isinstance(answer, ScriptedAnswer | ScriptedStream):
+            return answer
+        if isinstance(answer, ScriptedDeltas):
+            return _streamed(answer, options)
+        if isinstance(answer, str):
+            return _streamed(ScriptedDeltas(*_WORDS.findall(answer)), options)
+        return tell(answer)
 
 
-def _spoken(text: str, language: str) -> Recognition:
+async def _streamed(deltas: ScriptedDeltas, options: TranscribeOptions) -> AsyncIterator[Segment | Recognition]:
+    given: list[Segment] = []
+    async with aclosing(deltas.segments()) as segments:
+        async for segment in segments:
+            given.append(segment)
+            yield segment
+    yield _joined(given, options)
+
+
+async def tell(heard: Recognition) -> AsyncIterator[Segment | Recognition]:
+    """Give a recognition a segment at a time, and last itself; as one where its text is not that of its segments."""
+    told = ""
+    if join_texts(segment.text for segment in heard.segments) == heard.text:
+        for count, segment in enumerate(heard.segments, 1):
+            so_far = join_texts(each.text for each in heard.segments[:count])
+            yield attrs.evolve(segment, text=so_far.removeprefix(told))
+            told = so_far
+    elif heard.text:
+        yield Segment(id=0, start=0.0, end=heard.duration, text=heard.text)
+    yield heard
+
+
+def _joined(segments: Iterable[Segment], options: TranscribeOptions) -> Recognition:
+    """Return what deltas come to; those without times last a second together."""
+    given = tuple(segments)
+    text = "".join(segment.text for segment in given)
+    if not any(segment.end for segment in given):
+        return _spoken(text, options)
+    return Recognition(
+        language=options.language or "en", duration=max(segment.end for segment in given), segments=given, text=text
+    )
+
+
+def _spoken(text: str, options: TranscribeOptions) -> Recognition:
     """Return a recognition one second long, its words of equal length."""
     pieces = text.split()
     step = _SCRIPTED_DURATION_S / max(len(pieces), 1)
@@ -190,4 +250,5 @@ def _spoken(text: str, language: str) -> Recognition:
         for index, piece in enumerate(pieces)
     )
     segments = (Segment(id=0, start=0.0, end=_SCRIPTED_DURATION_S, text=text),) if pieces else ()
+    language = options.language or "en"
     return Recognition(language=language, duration=_SCRIPTED_DURATION_S, segments=segments, words=words, text=text)

@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.relay.engines import ScriptedAnswer
 from zhongzhuan_audio.relay.faults import LOOP, Fault
+from zhongzhuan_audio.relay.scripted import ScriptedAnswer
 
 __all__ = ["LOOP_PATH", "PAGE", "TOO_LARGE", "WELL", "Script", "Step", "interim", "redirect", "script_of", "whole"]
 

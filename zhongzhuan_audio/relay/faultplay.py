@@ -11,14 +11,12 @@ import math
 import os
 import socket
 import struct
-from collections.abc import Callable
 from typing import final
 from weakref import WeakSet
 
 from aiohttp import web
 
-from zhongzhuan_audio.relay.answers import is_charged
-from zhongzhuan_audio.relay.engines import ScriptedAnswer
+from zhongzhuan_audio.relay.answers import is_charged, told_seconds
 from zhongzhuan_audio.relay.faultbytes import (
     LOOP_PATH,
     PAGE,
@@ -32,7 +30,9 @@ from zhongzhuan_audio.relay.faultbytes import (
 )
 from zhongzhuan_audio.relay.faultplan import FaultPlan, Roll
 from zhongzhuan_audio.relay.faults import LOOP, Fault
-from zhongzhuan_audio.relay.received import ReceivedRequest
+from zhongzhuan_audio.relay.received import Charge, ReceivedRequest
+from zhongzhuan_audio.relay.scripted import ScriptedAnswer
+from zhongzhuan_audio.relay.streamed import Streamed
 
 __all__ = ["FaultyAnswers", "Strike"]
 
@@ -45,7 +45,7 @@ _LOOPING = Fault("redirect", location=LOOP)
 class FaultyAnswers:
     """A relay's faults; remembers the connections that are to close at their next request."""
 
-    def __init__(self, plan: FaultPlan, charge: Callable[[ReceivedRequest], None]) -> None:
+    def __init__(self, plan: FaultPlan, charge: Charge) -> None:
         self._plan = plan
         self._charge = charge
         self._doomed: WeakSet[asyncio.Task[None]] = WeakSet()
@@ -71,7 +71,7 @@ class Strike:
         request: web.Request,
         received: ReceivedRequest,
         roll: Roll,
-        charge: Callable[[ReceivedRequest], None],
+        charge: Charge,
         doomed: WeakSet[asyncio.Task[None]],
         fault: Fault | None,
     ) -> None:
@@ -127,12 +127,9 @@ class Strike:
         await self._drain()
         reply = self._reply()
         if reply is None:
-            assert isinstance(response, web.Response)
-            body = response.body or b""
-            assert isinstance(body, bytes)
-            reply = ScriptedAnswer(response.status, body, dict(response.headers))
-        elif self._received.size_bytes is not None and is_charged(reply):
-            self._charge(self._received)
+            reply = await _whole(response)
+        elif self._came_whole() and is_charged(reply):
+            self._charge(self._received, seconds=told_seconds(reply))
         if fault.kind == "early-answer":
             return _Sent(reply.status, stays_open=self._request.keep_alive)
         if fault.kind == "close-on-reuse":
@@ -161,6 +158,10 @@ class Strike:
                 return self._fault.reply or WELL
             case _:
                 return None
+
+    def _came_whole(self) -> bool:
+        """Return whether what there is to charge for has come: a recording, or a text to speak."""
+        return self._received.size_bytes is not None or self._received.characters is not None
 
     def _transport(self) -> asyncio.Transport:
         transport = self._request.transport
@@ -202,6 +203,16 @@ class Strike:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER_FORMAT, 1, 0))
         transport.abort()
         raise ConnectionResetError
+
+
+async def _whole(response: web.StreamResponse) -> ScriptedAnswer:
+    """Return the answer that would have been given; one that is made as it goes is made to its end."""
+    if isinstance(response, Streamed):
+        return await response.collect()
+    assert isinstance(response, web.Response)
+    body = response.body or b""
+    assert isinstance(body, bytes)
+    return ScriptedAnswer(response.status, body, dict(response.headers))
 
 
 class _Sent(web.StreamResponse):

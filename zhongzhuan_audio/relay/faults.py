@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias, TypedDict, Unpack, get_args
 import attrs
 
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.relay.engines import ScriptedAnswer
 from zhongzhuan_audio.relay.received import ReceivedRequest
+from zhongzhuan_audio.relay.scripted import ScriptedAnswer
 
 __all__ = ["KINDS", "LOOP", "Conditions", "Fault", "FaultKind", "Match"]
 
@@ -79,7 +79,7 @@ class Match:
     """Without a query."""
     filename: str | None = None
     fields: Mapping[str, str] = attrs.field(factory=dict)
-    """A field that was sent more than once matches by any of its values."""
+    """Of a form, or of a JSON body. One that was sent more than once matches by any of its values."""
 
     def __call__(self, received: ReceivedRequest) -> bool:
         """Return whether every pattern fits."""
@@ -88,9 +88,17 @@ class Match:
         if self.filename is not None and not fnmatchcase(received.filename or "", self.filename):
             return False
         return all(
-            any(fnmatchcase(value, pattern) for value in received.fields.get(name, ()))
+            any(fnmatchcase(value, pattern) for value in _values(received, name))
             for name, pattern in self.fields.items()
         )
+
+
+def _values(received: ReceivedRequest, name: str) -> tuple[str, ...]:
+    told = received.json or {}
+    if name not in told:
+        return received.fields.get(name, ())
+    value = told[name]
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),)
 
 
 class Conditions(TypedDict, total=False):

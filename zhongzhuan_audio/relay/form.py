@@ -39,6 +39,8 @@ _SAMPLE_BYTES = 12 << 20
 _FIELDS = 64
 _FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 _GRANULARITIES = ("word", "segment")
+_TRUE = ("true", "1")
+_NEVER_STREAMS = "whisper-1"
 
 
 @attrs.frozen
@@ -150,6 +152,8 @@ def check_options(
     options: dict[str, Any] = {"response_format": response_format, "granularities": granularities}
     options |= {"language": _language(one.get("language", "")), "prompt": one.get("prompt") or None}
     options["temperature"] = _temperature(one.get("temperature") or "0")
+    # As the upstream does it: translations and whisper-1 pass it over.
+    options["stream"] = one.get("stream", "").lower() in _TRUE and task == "transcribe" and model != _NEVER_STREAMS
     filename = _check_file(form, size_bytes, any_format=any_format)
     return TranscribeOptions(model=model, task=task, filename=filename, fields=form.fields, **options)
 

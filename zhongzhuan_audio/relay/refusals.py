@@ -9,19 +9,25 @@ from zhongzhuan_audio.errors import (
     ModelUnavailableError,
     NotFoundError,
     PayloadTooLargeError,
+    QuotaExceededError,
     UpstreamError,
 )
 
 __all__ = [
     "EXTENSIONS",
+    "bad_json",
     "bad_key",
     "bad_request",
     "broken",
     "invalid_language",
     "missing_key",
     "no_channel",
+    "no_voice",
     "not_audio",
+    "quota_too_small",
+    "quota_used_up",
     "too_large",
+    "unknown_model",
     "unknown_url",
 ]
 
@@ -48,6 +54,30 @@ def no_channel(model: str) -> APIError:
     return ModelUnavailableError(message, status=503, type=_RELAY, code="model_not_found")
 
 
+def no_voice(model: str) -> APIError:
+    """This relay cannot speak."""
+    message = f"模型 {model} 无可用渠道: nothing that speaks is installed: pip install 'zhongzhuan-audio[voice]'"
+    return ModelUnavailableError(message, status=503, type=_RELAY, code="model_not_found")
+
+
+def unknown_model(model: str) -> APIError:
+    """No such model is listed."""
+    message = f"The model {model!r} does not exist"
+    return NotFoundError(message, status=404, type=_UPSTREAM, param="model", code="model_not_found")
+
+
+def quota_used_up(left_usd: float) -> APIError:
+    """Nothing is left to pay with."""
+    message = f"用户额度不足, 剩余额度: ＄{left_usd:.6f}"
+    return QuotaExceededError(message, status=403, type=_RELAY, code="insufficient_user_quota")
+
+
+def quota_too_small(left_usd: float, need_usd: float) -> APIError:
+    """What is left does not pay for this request."""
+    message = f"预扣费额度失败, 用户剩余额度: ＄{left_usd:.6f}, 需要预扣费额度: ＄{need_usd:.6f}"
+    return QuotaExceededError(message, status=403, type=_RELAY, code="insufficient_user_quota")
+
+
 def unknown_url(method: str, path: str) -> APIError:
     """No such path, or another method on it."""
     return NotFoundError(f"Invalid URL ({method} {path})", status=404, type=_UPSTREAM, code="")
@@ -67,6 +97,12 @@ def not_audio() -> APIError:
 def bad_request(message: str, *, param: str | None = None, code: str | None = None) -> APIError:
     """A field is wrong."""
     return BadRequestError(message, status=400, type=_UPSTREAM, param=param, code=code)
+
+
+def bad_json() -> APIError:
+    """The body is not the JSON object that it should be."""
+    message = "We could not parse the JSON body of your request. The API expects a JSON payload."
+    return bad_request(message)
 
 
 def invalid_language(language: str) -> APIError:

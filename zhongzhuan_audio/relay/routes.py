@@ -1,4 +1,4 @@
-"""The paths that the relay answers on."""
+"""The paths that the relay answers on, and what becomes of every request."""
 
 from __future__ import annotations
 
@@ -7,77 +7,109 @@ import hmac
 import logging
 import secrets
 import string
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Any, TypeAlias, final
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from zhongzhuan_audio.errors import APIError
-from zhongzhuan_audio.relay.answers import (
-    Body,
-    error_body,
-    is_charged,
-    model_list,
-    recognition_body,
-    scripted_type,
-)
-from zhongzhuan_audio.relay.engines import Engine, ScriptedAnswer, Task
+from zhongzhuan_audio.relay.answers import json_body, model_list, model_row
+from zhongzhuan_audio.relay.custom import JSONRequest, Route, read_json, run_route
+from zhongzhuan_audio.relay.engines import Engine
 from zhongzhuan_audio.relay.faultplan import FaultPlan
-from zhongzhuan_audio.relay.faultplay import FaultyAnswers, Strike
-from zhongzhuan_audio.relay.form import FORM_SLACK_BYTES, FormReader, check_options
-from zhongzhuan_audio.relay.received import ReceivedRequest, shorten
-from zhongzhuan_audio.relay.refusals import bad_key, bad_request, broken, missing_key, too_large, unknown_url
-from zhongzhuan_audio.relay.spool import Spool
+from zhongzhuan_audio.relay.faultplay import FaultyAnswers
+from zhongzhuan_audio.relay.handling import Exchange, Handler, refusal, respond
+from zhongzhuan_audio.relay.ledger import Ledger
+from zhongzhuan_audio.relay.received import Charge, ReceivedRequest, shorten_json
+from zhongzhuan_audio.relay.recordings import Recordings
+from zhongzhuan_audio.relay.refusals import bad_key, bad_request, broken, missing_key, unknown_model, unknown_url
+from zhongzhuan_audio.relay.speech import Speech
+from zhongzhuan_audio.relay.streamed import Streamed
+from zhongzhuan_audio.relay.voices import Voice
 
 __all__ = ["REQUEST_ID_HEADER", "Routes"]
 
 REQUEST_ID_HEADER = "X-Oneapi-Request-Id"
 
 _logger = logging.getLogger("zhongzhuan_audio.relay")
-_RECEIVED = web.RequestKey("received", ReceivedRequest)
-_STRIKE = web.RequestKey("strike", Strike)
+_EXCHANGE = web.RequestKey("exchange", Exchange)
 _ID_CHARS = string.ascii_letters + string.digits
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @final
 class Routes:
-    """The handlers, with what they need: ears, a key, a limit, a folder, faults, and whom to tell of each request."""
+    """The handlers, with what they need: ears, a voice, a key, a limit, a folder, faults, and whom to tell of what."""
 
     def __init__(
         self,
         *,
         engine: Engine,
+        voice: Voice | None,
         api_key: str | None,
         max_upload_bytes: int,
         any_format: bool,
         folder: Path,
         faults: FaultPlan,
+        ledger: Ledger,
+        custom: Mapping[tuple[str, str], Route],
         remember: Callable[[ReceivedRequest], None],
-        charge: Callable[[ReceivedRequest], None],
+        charge: Charge,
     ) -> None:
-        self._engine = engine
         self._key = None if api_key is None else api_key.encode()
         self._limit = max_upload_bytes
-        self._any_format = any_format
-        self._folder = folder
+        self._models = tuple(dict.fromkeys((*engine.models, *(() if voice is None else voice.models))))
+        self._recordings = Recordings(
+            engine,
+            max_upload_bytes=max_upload_bytes,
+            any_format=any_format,
+            folder=folder,
+            ledger=ledger,
+            charge=charge,
+        )
+        self._speech = Speech(voice, ledger=ledger, charge=charge)
+        self._ledger = ledger
+        self._custom = custom
         self._faults = FaultyAnswers(faults, charge)
         self._remember = remember
-        self._charge = charge
         self._under_way: set[asyncio.Task[object]] = set()
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
         app = web.Application(middlewares=[self._answer])
-        app.router.add_get("/v1/models", self._models)
-        app.router.add_post("/v1/audio/transcriptions", partial(self._recordings, "transcribe"))
-        app.router.add_post("/v1/audio/translations", partial(self._recordings, "translate"))
+        # A test's own paths come first: one of them may stand in place of another.
+        table: dict[tuple[str, str], Handler] = {
+            place: partial(self._run_custom, route) for place, route in self._custom.items()
+        }
+        for place, handler in self._built_in().items():
+            table.setdefault(place, handler)
+        for (method, path), handler in table.items():
+            app.router.add_route(method, path, partial(self._handle, handler))
+            if method == "GET" and ("HEAD", path) not in table:
+                app.router.add_route("HEAD", path, partial(self._handle, handler))
         return app
+
+    def _built_in(self) -> dict[tuple[str, str], Handler]:
+        ledger = self._ledger
+        told: dict[str, Callable[[], dict[str, Any]]] = {
+            "/v1/dashboard/billing/subscription": ledger.subscription,
+            "/v1/dashboard/billing/usage": ledger.usage,
+            "/api/usage/token": ledger.token_usage,
+            "/api/usage/token/": ledger.token_usage,
+        }
+        return {
+            ("GET", "/v1/models"): self._list_models,
+            ("GET", "/v1/models/{model:.+}"): self._tell_model,
+            ("POST", "/v1/audio/transcriptions"): self._recordings.handler("transcribe"),
+            ("POST", "/v1/audio/translations"): self._recordings.handler("translate"),
+            ("POST", "/v1/audio/speech"): self._speech.handle,
+            **{("GET", path): partial(_tell, tell) for path, tell in told.items()},
+        }
 
     async def break_off(self) -> None:
         """Cancel the requests under way and wait for their end, and so for the end of what their threads do."""
@@ -90,54 +122,63 @@ class Routes:
     async def _answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Note the request, turn errors into the relay's answers, and give every answer its request id."""
         received = _note(request)
-        request[_RECEIVED] = received
         self._remember(received)
         task = asyncio.current_task()
         assert task is not None
         self._under_way.add(task)
         try:
-            strike = self._faults.strike(request, received)
-            if strike is None:
-                response = await self._attempt(request, handler)
-            else:
-                request[_STRIKE] = strike
-                response = await strike.play(await self._attempt(request, handler))
+            async with AsyncExitStack() as stack:
+                exchange = Exchange(request, received, self._faults.strike(request, received), stack)
+                request[_EXCHANGE] = exchange
+                return await self._carry_out(exchange, handler)
         except ConnectionError:
-            received.gone = request.transport is None
             request.protocol.force_close()
             # Not the error itself: aiohttp would log it and try to answer.
             raise asyncio.CancelledError from None
-        except BaseException:
-            # Cancelled: there is nobody to answer.
-            received.gone = request.transport is None
-            raise
         finally:
             self._under_way.discard(task)
-        received.status = response.status
+
+    async def _carry_out(self, exchange: Exchange, handler: _Handler) -> web.StreamResponse:
+        try:
+            response = await self._attempt(exchange, handler)
+            if exchange.strike is not None:
+                response = await exchange.strike.play(response)
+            exchange.received.status = response.status
+            if isinstance(response, Streamed):
+                await response.send(exchange.request)
+        except BaseException:
+            # The connection is to end here, or is ended: there is nobody to answer.
+            exchange.received.gone = exchange.request.transport is None
+            raise
         return response
 
-    async def _attempt(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        response = await self._respond(request, handler)
-        response.headers.setdefault(REQUEST_ID_HEADER, request[_RECEIVED].request_id)
+    async def _attempt(self, exchange: Exchange, handler: _Handler) -> web.StreamResponse:
+        response = await self._respond(exchange, handler)
+        response.headers.setdefault(REQUEST_ID_HEADER, exchange.received.request_id)
         return response
 
-    async def _respond(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _respond(self, exchange: Exchange, handler: _Handler) -> web.StreamResponse:
+        request_id = exchange.received.request_id
         try:
             try:
-                if _STRIKE in request:
-                    await request[_STRIKE].before_upload()
-                return await handler(request)
+                if exchange.strike is not None:
+                    await exchange.strike.before_upload()
+                return await handler(exchange.request)
             except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-                raise unknown_url(request.method, request.path) from None
+                raise unknown_url(exchange.request.method, exchange.request.path) from None
         except APIError as error:
-            return _refusal(error, request[_RECEIVED].request_id)
+            return refusal(error, request_id)
         except web.RequestPayloadError:
-            return _refusal(bad_request("the body is broken"), request[_RECEIVED].request_id)
+            return refusal(bad_request("the body is broken"), request_id)
         except ConnectionError:
             raise
         except Exception as error:
             _logger.exception("a request broke the relay down")
-            return _refusal(broken(error), request[_RECEIVED].request_id)
+            return refusal(broken(error), request_id)
+
+    async def _handle(self, handler: Handler, request: web.Request) -> web.StreamResponse:
+        self._check_key(request)
+        return await handler(request[_EXCHANGE])
 
     def _check_key(self, request: web.Request) -> None:
         if self._key is None:
@@ -148,39 +189,35 @@ class Routes:
         if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._key):
             raise bad_key()
 
-    async def _models(self, request: web.Request) -> web.StreamResponse:
-        self._check_key(request)
-        return _response(model_list(self._engine.models))
+    async def _list_models(self, _: Exchange) -> web.StreamResponse:
+        return respond(model_list(self._models))
 
-    async def _recordings(self, task: Task, request: web.Request) -> web.StreamResponse:
-        self._check_key(request)
-        received = request[_RECEIVED]
-        if received.content_length is not None and received.content_length > self._limit + FORM_SLACK_BYTES:
-            raise too_large(self._limit, received.content_length)
-        spool = Spool(self._folder / received.request_id)
-        try:
-            reader = FormReader(spool, max_upload_bytes=self._limit)
-            form = await reader.read(request.headers.get("Content-Type", ""), _chunks(request))
-            received.fields, received.filename = shorten(form.fields), form.filename
-            if form.filename is not None:
-                received.size_bytes, received.sha256 = spool.size_bytes, spool.sha256
-            if _STRIKE in request and request[_STRIKE].replaces_work():
-                return web.Response()
-            options = check_options(
-                form,
-                task=task,
-                size_bytes=spool.size_bytes,
-                models=self._engine.models,
-                any_format=self._any_format,
-            )
-            heard = await self._engine.transcribe(spool.path, options)
-        finally:
-            await spool.discard()
-        if not isinstance(heard, ScriptedAnswer) or is_charged(heard):
-            self._charge(received)
-        if isinstance(heard, ScriptedAnswer):
-            return _scripted(heard)
-        return _response(recognition_body(heard, options))
+    async def _tell_model(self, exchange: Exchange) -> web.StreamResponse:
+        model = exchange.request.match_info["model"]
+        if model not in self._models:
+            raise unknown_model(model)
+        return respond(model_row(model))
+
+    async def _run_custom(self, route: Route, exchange: Exchange) -> web.StreamResponse:
+        request, received = exchange.request, exchange.received
+        body = await exchange.body(self._limit)
+        told = read_json(body)
+        received.json = shorten_json(told) if isinstance(told, dict) else None
+        if exchange.is_replaced:
+            return web.Response()
+        asked = JSONRequest(
+            method=request.method,
+            path=request.path,
+            query=dict(request.query),
+            headers=received.headers,
+            parts=dict(request.match_info),
+            body=body,
+        )
+        return await exchange.scripted(await run_route(route, asked))
+
+
+async def _tell(tell: Callable[[], dict[str, Any]], _: Exchange) -> web.StreamResponse:
+    return respond(json_body(tell()))
 
 
 def _note(request: web.Request) -> ReceivedRequest:
@@ -201,30 +238,3 @@ def _new_request_id() -> str:
     now = datetime.now(UTC)
     tail = "".join(secrets.choice(_ID_CHARS) for _ in range(8))
     return f"{now:%Y%m%d%H%M%S%f}{secrets.randbelow(1000):03d}{tail}"
-
-
-async def _chunks(request: web.Request) -> AsyncIterator[bytes]:
-    while chunk := await request.content.readany():
-        yield chunk
-
-
-def _response(body: Body, status: int = 200) -> web.Response:
-    return web.Response(
-        status=status, body=body.text.encode("utf-8", "replace"), headers={"Content-Type": body.content_type}
-    )
-
-
-def _refusal(error: APIError, request_id: str) -> web.Response:
-    response = _response(error_body(error, request_id), error.status or 500)
-    response.headers.update(error.headers)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = f"{error.retry_after:g}"
-    return response
-
-
-def _scripted(answer: ScriptedAnswer) -> web.Response:
-    body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-    headers = CIMultiDict(answer.headers)
-    if body:
-        headers.setdefault("Content-Type", scripted_type(answer))
-    return web.Response(status=answer.status, body=body, headers=headers)

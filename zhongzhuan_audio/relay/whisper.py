@@ -2,73 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
+
+import attrs
 
 from zhongzhuan_audio.config import check_kind
 from zhongzhuan_audio.errors import MissingExtraError
 from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.relay.checks import check_model_dir, check_names, check_whole
+from zhongzhuan_audio.relay.decode import SAMPLE_RATE, CancelledInThreadError, decode
 from zhongzhuan_audio.relay.engines import Recognition, TranscribeOptions
-from zhongzhuan_audio.relay.refusals import bad_request, invalid_language, not_audio
+from zhongzhuan_audio.relay.refusals import bad_request, invalid_language
+from zhongzhuan_audio.relay.shared import SharedModel, share
 from zhongzhuan_audio.relay.weights import Weights, find_weights
-from zhongzhuan_audio.threads import finish, in_thread
+from zhongzhuan_audio.threads import in_thread
 
-__all__ = ["WhisperEngine"]
+__all__ = ["WHISPER_MODELS", "WhisperEngine"]
+
+WHISPER_MODELS = (
+    "whisper-1",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-transcribe-diarize",
+    "gpt-transcribe",
+)
+"""What the upstream calls its models; here all of them mean the one."""
 
 _BEAM_SIZE = 5
 _MAX_THREADS = 4
 _MIN_AUDIO_S = 0.1
-_SAMPLE_RATE = 16_000
-_CONTAINERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dts,eac3,flac,flv,matroska,mov,mp3,mpeg,mpegts,ogg,rm,tta,voc,w64,wav,wv"
-)
-"""FFmpeg's readers for what is taken: files whole in themselves. Playlists could name any other file or address."""
 
 
-class _Cancelled(Exception):  # noqa: N818 - ends a thread's work, no error is seen
-    """The client went away."""
+def _share(weights: Weights, cpu_threads: int) -> SharedModel:
+    def load() -> Any:
+        # An extra, and a second of import time: here, where it is needed.
+        from faster_whisper import WhisperModel
 
+        return WhisperModel(device="cpu", compute_type="int8", cpu_threads=cpu_threads, **weights.arguments())
 
-@final
-class _SharedModel:
-    """A model that is loaded once a process, and the one thread that uses it: a queue that serves in order."""
-
-    def __init__(self, weights: Weights, cpu_threads: int) -> None:
-        self._weights = weights
-        self._cpu_threads = cpu_threads
-        self._model: Any = None
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="zhongzhuan-whisper")
-
-    def load(self) -> Any:
-        """Return the model, loaded at the first call; runs in `thread`."""
-        if self._model is None:
-            # An extra, and a second of import time: here, where it is needed.
-            from faster_whisper import WhisperModel
-
-            self._model = WhisperModel(
-                device="cpu", compute_type="int8", cpu_threads=self._cpu_threads, **self._weights.arguments()
-            )
-        return self._model
-
-
-_shared: dict[tuple[int, Weights, int], _SharedModel] = {}
-_shared_lock = threading.Lock()
-
-
-def _share(weights: Weights, cpu_threads: int) -> _SharedModel:
-    # The process is part of the key: neither a thread nor a loaded model lives on in a forked child.
-    key = (os.getpid(), weights, cpu_threads)
-    with _shared_lock:
-        if key not in _shared:
-            _shared[key] = _SharedModel(weights, cpu_threads)
-        return _shared[key]
+    return share((weights, cpu_threads), load, "zhongzhuan-whisper")
 
 
 @final
@@ -81,7 +58,7 @@ class WhisperEngine:
         *,
         cpu_threads: int = 0,
         allow_download: bool = False,
-        models: tuple[str, ...] = ("whisper-1",),
+        models: tuple[str, ...] = WHISPER_MODELS,
     ) -> None:
         """Make an engine; the model is loaded at the first recording, or by `load`.
 
@@ -121,8 +98,7 @@ class WhisperEngine:
         Raises:
             ConfigurationError: Its files are not what they must be.
         """
-        shared = _share(self._weights, self._cpu_threads)
-        await finish(asyncio.wrap_future(shared.thread.submit(shared.load)))
+        await _share(self._weights, self._cpu_threads).run(lambda _: None)
 
     async def transcribe(self, path: Path, options: TranscribeOptions) -> Recognition:
         """Hear the recording; waits its turn.
@@ -133,22 +109,44 @@ class WhisperEngine:
         """
         shared = _share(self._weights, self._cpu_threads)
         cancelled = threading.Event()
+        return await shared.run(lambda model: _recognise(model, path, options, cancelled), cancelled=cancelled)
 
-        def work() -> Recognition:
-            return _recognise(shared.load(), path, options, cancelled)
+    async def stream(self, path: Path, options: TranscribeOptions) -> AsyncIterator[Segment | Recognition]:
+        """Hear the recording and tell each segment as it is heard; waits its turn for each.
 
-        job = shared.thread.submit(work)
+        Raises:
+            BadRequestError: As for `transcribe`, while the iterator runs.
+            ConfigurationError: As for `transcribe`, while the iterator runs.
+        """
+        return self._segments(path, options)
 
-        def give_up() -> None:
-            cancelled.set()
-            job.cancel()
-
-        return await finish(asyncio.wrap_future(job), on_cancel=give_up)
+    async def _segments(self, path: Path, options: TranscribeOptions) -> AsyncIterator[Segment | Recognition]:
+        shared = _share(self._weights, self._cpu_threads)
+        cancelled = threading.Event()
+        pieces, info = await shared.run(lambda model: _begin(model, path, options, cancelled), cancelled=cancelled)
+        heard: list[Any] = []
+        # A turn for each segment: a client that reads slowly holds up nobody else.
+        while (piece := await shared.run(lambda _: next(pieces, None))) is not None:
+            heard.append(piece)
+            segment = _segment(len(heard) - 1, piece)
+            yield segment if segment.id else attrs.evolve(segment, text=segment.text.lstrip())
+        yield _recognition(heard, info)
 
 
 def _recognise(model: Any, path: Path, options: TranscribeOptions, cancelled: threading.Event) -> Recognition:
-    samples = _decode(path, cancelled)
-    if len(samples) < _MIN_AUDIO_S * _SAMPLE_RATE:
+    pieces, info = _begin(model, path, options, cancelled)
+    heard = []
+    for piece in pieces:
+        heard.append(piece)
+        if cancelled.is_set():
+            raise CancelledInThreadError
+    return _recognition(heard, info)
+
+
+def _begin(model: Any, path: Path, options: TranscribeOptions, cancelled: threading.Event) -> tuple[Iterator[Any], Any]:
+    """Return the pieces, which are heard as they are asked for, and what is known of them all."""
+    samples = decode(path, cancelled)
+    if len(samples) < _MIN_AUDIO_S * SAMPLE_RATE:
         message = f"Audio file is too short. Minimum audio length is {_MIN_AUDIO_S} seconds."
         raise bad_request(message, param="file", code="audio_too_short")
     pieces, info = model.transcribe(
@@ -161,11 +159,10 @@ def _recognise(model: Any, path: Path, options: TranscribeOptions, cancelled: th
         word_timestamps=options.wants_words,
         vad_filter=False,
     )
-    heard = []
-    for piece in pieces:
-        heard.append(piece)
-        if cancelled.is_set():
-            raise _Cancelled
+    return iter(pieces), info
+
+
+def _recognition(heard: list[Any], info: Any) -> Recognition:
     return Recognition(
         language=info.language,
         duration=round(float(info.duration), 3),
@@ -185,59 +182,6 @@ def _known_language(model: Any, language: str | None) -> str | None:
         if language == "yue":
             return "zh"
     raise invalid_language(language)
-
-
-def _decode(path: Path, cancelled: threading.Event) -> Any:
-    """Return the recording as 16 kHz mono float32 samples in an array.
-
-    Not left to faster-whisper, whose decoder reads playlists too and cannot be stopped.
-    """
-    import av
-    import numpy as np
-    from av.error import FFmpegError
-
-    samples = bytearray()
-    try:
-        with av.open(
-            os.fspath(path),
-            metadata_errors="ignore",
-            options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
-        ) as container:
-            for piece in _resampled(_frames(container)):
-                if cancelled.is_set():
-                    raise _Cancelled
-                samples += piece.to_ndarray().tobytes()
-    except (FFmpegError, LookupError):
-        # A LookupError means that there is no audio stream.
-        raise not_audio() from None
-    return np.frombuffer(samples, dtype=np.int16).astype(np.float32) / 32768.0
-
-
-def _frames(container: Any) -> Iterator[Any]:
-    """Give the first audio stream's frames; broken packets are passed over, as every player does."""
-    from av.error import InvalidDataError
-
-    for packet in container.demux(container.streams.audio[0]):
-        try:
-            yield from packet.decode()
-        except InvalidDataError:
-            continue
-
-
-def _resampled(frames: Iterator[Any]) -> Iterator[Any]:
-    """Give the frames as they are wanted; recordings that were joined may change their rate and channels midway."""
-    from av import AudioResampler
-
-    resampler, kind = None, None
-    for frame in frames:
-        new = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or new != kind:
-            yield from resampler.resample(None) if resampler is not None else ()
-            resampler, kind = AudioResampler(format="s16", layout="mono", rate=_SAMPLE_RATE), new
-        # Times may have gaps or run backwards, which the resampler refuses; the samples' own order is enough.
-        frame.pts = None
-        yield from resampler.resample(frame)
-    yield from resampler.resample(None) if resampler is not None else ()
 
 
 def _segment(index: int, piece: Any) -> Segment:
