@@ -267,6 +267,7 @@ def test_ctrl_c_cancels_the_request(local_relay: LocalRelay, scripted_engine: Sc
     code = """
         import os, signal, sys, threading
         from zhongzhuan_audio import Client
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has it ignored in the background
         client = Client()
         threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
         try:
