@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy, Timeouts
-from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, TransportError
+from zhongzhuan_audio.errors import AuthenticationError, ConfigurationError, RateLimitError, TransportError
+from zhongzhuan_audio.events import Waiting
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 OK = b'{"text": "hello"}'
@@ -414,3 +415,60 @@ async def test_an_unreadable_answer_that_repeats_the_key_shows_none(raw_server: 
         with pytest.raises(TransportError) as caught:
             await client.transcribe(MP3)
     assert "unusual-key" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_session_with_a_password_in_netrc(
+    raw_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aiohttp will not send it beside a key: that is told, and what to do."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    raw_server.script(expecting("sk-test", []))
+    async with aiohttp.ClientSession(trust_env=True) as session:
+        async with AsyncClient(raw_server.url, "sk-test", session=session) as client:
+            with pytest.raises(ConfigurationError, match="no .netrc that names the relay") as caught:
+                await client.transcribe(MP3)
+    assert "secret" not in str(caught.value)
+    assert raw_server.connections == 0
+
+
+async def test_closing_wakes_what_waits(raw_server: Any) -> None:
+    """A call that waits before its next attempt ends at once, with what it had failed with."""
+
+    async def busy(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b'{"error": {"message": "busy"}}', status="429 Too Many", headers="Retry-After: 50\r\n")
+
+    raw_server.script(busy)
+    events: list[Any] = []
+    client = AsyncClient(raw_server.url, "sk-test", on_event=events.append)
+    call = asyncio.create_task(client.transcribe(MP3))
+    while not any(isinstance(event, Waiting) for event in events):
+        await asyncio.sleep(0.001)
+    await client.close()
+    with pytest.raises(RateLimitError, match="this client is closed"):
+        await asyncio.wait_for(call, 10)
+    assert raw_server.connections == 1
+
+
+async def test_a_call_is_cancelled_while_it_waits(raw_server: Any) -> None:
+    """Nothing of its wait stays behind."""
+
+    async def busy(peer: Any) -> None:
+        await peer.request()
+        await peer.answer(b"{}", status="503 Down", headers="Retry-After: 50\r\n")
+
+    raw_server.script(busy)
+    events: list[Any] = []
+    async with AsyncClient(raw_server.url, "sk-test", on_event=events.append) as client:
+        call = asyncio.create_task(client.transcribe(MP3))
+        while not any(isinstance(event, Waiting) for event in events):
+            await asyncio.sleep(0.001)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() - {asyncio.current_task()} == {
+            task for task in asyncio.all_tasks() if "RawServer" in repr(task)
+        }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import attrs
 
-from zhongzhuan_audio.config import RetryPolicy, Secret, Timeouts
+from zhongzhuan_audio.config import ApiKey, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import Attempt, Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
 from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover, Trial
+from zhongzhuan_audio.transport.keys import fresh_key
 from zhongzhuan_audio.transport.outgoing import Body, Outgoing
 from zhongzhuan_audio.transport.pacing import Pacer
 
@@ -99,6 +101,21 @@ class Call:
             self._hopes[index] = error
         elif failover:
             self.give_up(index)
+
+    async def renew_key(self, api_key: ApiKey, index: int) -> bool:
+        """Tell, once an endpoint, whether its refused key has been replaced meanwhile; keep the new one."""
+        if index in self.reread or len(self.attempts) >= self.policy.max_attempts:
+            return False
+        self.reread.add(index)
+        try:
+            async with asyncio.timeout(self.left_s()):
+                key = await fresh_key(api_key)
+        except TimeoutError:
+            return False
+        if key is None or key == self.keys[index]:
+            return False
+        self.keys[index] = key
+        return True
 
     def situation(self, error: ZhongzhuanError, failover: Failover, *, stale: bool) -> Situation:
         """Return what there is to know after a failure."""

@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from zhongzhuan_audio.config import Secret, Timeouts
-from zhongzhuan_audio.errors import InvalidResponseError
+from zhongzhuan_audio.errors import ConfigurationError, InvalidResponseError, ZhongzhuanError
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.transport.foreign import Foreign, cut_off
 from zhongzhuan_audio.transport.outgoing import Bodiless, Body
@@ -19,6 +19,8 @@ __all__ = ["MAX_ANSWER_BYTES", "Reply", "exchange"]
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """More than any answer that is read whole: three hours with word times are about 10 MB, ten images some more."""
+
+_NO_AUTH = "a session of your own must leave the key to this client: no auth=, and no .netrc that names the relay"
 
 
 async def exchange(
@@ -52,6 +54,7 @@ async def exchange(
     Raises:
         TransportError: No answer came. ``billed`` is "maybe" where the whole body had been written.
         TimedOutError: A phase took too long.
+        ConfigurationError: The session has credentials of its own.
         ZhongzhuanError: What the payload found wrong with the recording.
     """
     timeout = aiohttp.ClientTimeout(
@@ -82,6 +85,11 @@ async def exchange(
                 host = URL(route.endpoint).host
                 raise cut_off(f"{host} switched to a protocol that nobody had asked for", route, payload.billed)
         answered = True
+    except ValueError as error:
+        if payload.reused is not None or payload.answered or isinstance(error, ZhongzhuanError):
+            raise
+        raise ConfigurationError(f"aiohttp cannot send this request: {error}", hint=_NO_AUTH) from None
+    else:
         return reply
     finally:
         if not answered:

@@ -17,14 +17,16 @@ from zhongzhuan_audio.errors import Attempt, AuthenticationError, ConfigurationE
 from zhongzhuan_audio.events import AttemptStarted, OnEvent, Waiting
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Stop, decide
-from zhongzhuan_audio.transport.attempt import attempt, fresh_key, read_key
+from zhongzhuan_audio.transport.attempt import attempt
 from zhongzhuan_audio.transport.call import Call
 from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover
+from zhongzhuan_audio.transport.keys import read_key
 from zhongzhuan_audio.transport.outgoing import Outgoing
 from zhongzhuan_audio.transport.session import SessionKeeper
 from zhongzhuan_audio.transport.stream import Stream
 from zhongzhuan_audio.transport.telling import Telling
+from zhongzhuan_audio.transport.waits import Waits
 
 __all__ = ["Pipeline"]
 
@@ -64,6 +66,7 @@ class Pipeline:
         self._jitter = jitter
         self._quota = RetryQuota()
         self._closed = False
+        self._waits = Waits(sleep)
         self._failover = Failover(endpoints, clock=time.monotonic, tell=self._telling.tell)
 
     def of_first(self) -> Pipeline:
@@ -78,8 +81,12 @@ class Pipeline:
         )
 
     def close(self) -> None:
-        """Begin nothing any more: what runs and fails because the connections close is not sent again."""
+        """Begin nothing any more: what runs and fails because the connections close is not sent again.
+
+        Calls that wait before their next attempt wait no longer.
+        """
         self._closed = True
+        self._waits.end()
 
     async def send(
         self,
@@ -215,7 +222,7 @@ class Pipeline:
         index = call.choose(self._failover)
         if index is None:
             return None
-        call.trial, endpoint = self._failover.begin(index), self._failover.endpoints[index]
+        call.trial, endpoint = self._failover.begin(index), self._endpoints[index]
         call.endpoint = endpoint.base_url
         try:
             if index not in call.keys:
@@ -277,7 +284,8 @@ class Pipeline:
         stale = False
         if call.trial is not None and call.sent_at is not None:
             index = call.trial.index
-            if isinstance(error, AuthenticationError) and await self._has_another_key(call, index):
+            key = self._endpoints[index].api_key
+            if isinstance(error, AuthenticationError) and await call.renew_key(key, index):
                 call.pinned = index
                 return Again(0.0, error)
             self._failover.failed(call.trial, error, call.scope)
@@ -297,27 +305,12 @@ class Pipeline:
         call.spent = spent
         return course
 
-    async def _has_another_key(self, call: Call, index: int) -> bool:
-        """Tell, once a call and endpoint, whether a refused key has been replaced meanwhile; keep the new one."""
-        if index in call.reread or len(call.attempts) >= call.policy.max_attempts:
-            return False
-        call.reread.add(index)
-        try:
-            async with asyncio.timeout(call.left_s()):
-                key = await fresh_key(self._failover.endpoints[index].api_key)
-        except TimeoutError:
-            return False
-        if key is None or key == call.keys[index]:
-            return False
-        call.keys[index] = key
-        return True
-
     async def _wait(self, call: Call, wait_s: float, error: ZhongzhuanError) -> None:
         if wait_s <= 0:
             return
         call.attempts[-1] = made = attrs.evolve(call.attempts[-1], wait_s=wait_s)
         self._telling.tell(Waiting(endpoint=made.endpoint, wait_s=wait_s, error=type(error).__name__))
-        await self._sleep(wait_s)
+        await self._waits.wait(wait_s)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -8,8 +8,8 @@ import time
 from zhongzhuan_audio.errors import Attempt, Billed, RateLimitError, ZhongzhuanError
 from zhongzhuan_audio.events import AttemptEnded, Event, MaybeBilled, OnEvent
 from zhongzhuan_audio.protocol.headers import request_id
-from zhongzhuan_audio.transport.attempt import hide_key
 from zhongzhuan_audio.transport.call import Call
+from zhongzhuan_audio.transport.keys import hide_key
 
 __all__ = ["Telling"]
 
