@@ -251,8 +251,7 @@ class ClientCore:
         ) as begun:
             yield begun
 
-    @asynccontextmanager
-    async def _upload(
+    async def _open_upload(
         self,
         file: AudioFile,
         filename: str | None,
@@ -261,16 +260,17 @@ class ClientCore:
         *,
         timeouts: Timeouts | None,
         on_progress: Progress | None,
-    ) -> AsyncIterator[Upload]:
-        """Look at a recording, and give what sends it; let go of it with the block."""
+    ) -> Upload:
+        """Look at a recording, and return what sends it; its source is to be closed."""
         check_options(timeouts=timeouts, on_progress=on_progress)
         self._check_usable()
         source = await open_source(file, filename=filename)
         try:
             audio_s = await self._length_s(source, timeouts or self._timeouts)
-            yield Upload(path=path, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
-        finally:
+        except BaseException:
             source.close()
+            raise
+        return Upload(path=path, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
 
     async def _length_s(self, source: Source, timeouts: Timeouts) -> float | None:
         """Return a recording's length, where anything depends on it."""

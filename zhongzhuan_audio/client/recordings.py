@@ -196,8 +196,11 @@ class RecordingCalls(ClientCore):
         retry: RetryPolicy | None,
         on_progress: Progress | None,
     ) -> Transcription:
-        async with self._upload(file, filename, path, fields, timeouts=timeouts, on_progress=on_progress) as upload:
+        upload = await self._open_upload(file, filename, path, fields, timeouts=timeouts, on_progress=on_progress)
+        try:
             transcription, attempts = await self._send(
                 upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry
             )
+        finally:
+            upload.source.close()
         return attrs.evolve(transcription, attempts=attempts)

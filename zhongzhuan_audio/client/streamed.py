@@ -122,8 +122,11 @@ class StreamedCalls(ClientCore):
         async def begin(stream: Stream) -> TranscriptEvents:
             return await TranscriptEvents(stream, response_format=response_format, now=utc_now).begin()
 
-        async with (
-            self._upload(file, filename, _PATH, fields, timeouts=timeouts, on_progress=on_progress) as upload,
-            self._stream(upload, scope=f"{_PATH} {model}", begin=begin, timeouts=timeouts, retry=retry) as events,
-        ):
-            yield events
+        upload = await self._open_upload(file, filename, _PATH, fields, timeouts=timeouts, on_progress=on_progress)
+        try:
+            async with self._stream(
+                upload, scope=f"{_PATH} {model}", begin=begin, timeouts=timeouts, retry=retry
+            ) as events:
+                yield events
+        finally:
+            upload.source.close()

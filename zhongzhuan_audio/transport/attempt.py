@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from yarl import URL
@@ -17,6 +16,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.events import ConnectionOpened, ConnectionReused, Event
 from zhongzhuan_audio.transport.exchange import Reply, exchange
+from zhongzhuan_audio.transport.held import Held
 from zhongzhuan_audio.transport.outgoing import Body, Outgoing
 from zhongzhuan_audio.transport.route import Route
 from zhongzhuan_audio.transport.session import Opened
@@ -41,9 +41,9 @@ async def attempt(
     headers: Mapping[str, str],
     timeouts: Timeouts,
     bodies: list[Body],
-    tell: Callable[[Event], None],
+    tell: Callable[[Event], None] | None,
     receive: Callable[[Reply], Awaitable[T]],
-    held: AsyncExitStack,
+    held: Held,
 ) -> T:
     """Send a request once and return what is made of its answer, whatever its status.
 
@@ -56,9 +56,9 @@ async def attempt(
         headers: Beside the key.
         timeouts: How long each phase may take.
         bodies: Gets each body that was begun, the last at the end: they tell how far it came.
-        tell: Told of each connection that is made or used again.
+        tell: Told of each connection that is made or used again; None where nobody listens.
         receive: Reads the answer, all of it or its beginning, and makes something of it.
-        held: Gets what ends the connection; to be closed when the answer is done with.
+        held: Gets the answer; to be closed when that is done with.
 
     Raises:
         ZhongzhuanError: No answer came, the recording is not what it was, or what `receive` raises.
@@ -69,13 +69,14 @@ async def attempt(
     limit = asyncio.timeout(limit_s)
 
     def on_connection(reused: bool) -> None:
-        tell((ConnectionReused if reused else ConnectionOpened)(endpoint=endpoint.base_url))
+        if tell is not None:
+            tell((ConnectionReused if reused else ConnectionOpened)(endpoint=endpoint.base_url))
 
     try:
         async with limit:
             for _ in range(_MAX_REDIRECTS + 1):
                 bodies.append(outgoing.body(stall_s=timeouts.upload_stall_s, on_connection=on_connection))
-                reply = await exchange(
+                held.reply = reply = await exchange(
                     opened.session,
                     url,
                     method=outgoing.method,
@@ -85,7 +86,6 @@ async def attempt(
                     timeouts=timeouts,
                     key=key,
                 )
-                held.push_async_callback(reply.close)
                 if reply.status not in _REDIRECTS or "location" not in reply.headers:
                     return await receive(reply)
                 await reply.whole()

@@ -10,8 +10,8 @@ import attrs
 from zhongzhuan_audio.config import ApiKey, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import Attempt, Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
-from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover, Trial
+from zhongzhuan_audio.transport.held import Held
 from zhongzhuan_audio.transport.keys import fresh_key
 from zhongzhuan_audio.transport.outgoing import Body, Outgoing
 from zhongzhuan_audio.transport.pacing import Pacer
@@ -58,8 +58,8 @@ class Call:
     """When the present attempt began to be sent; None while it has not."""
     bodies: list[Body] = attrs.field(factory=list, init=False)
     """The bodies that the present attempt has begun; more than one where it was redirected."""
-    reply: Reply | None = attrs.field(default=None, init=False)
-    """The answer to the present attempt, as soon as its head is here."""
+    held: Held = attrs.field(factory=Held, init=False)
+    """What the present attempt holds."""
     begun: bool = attrs.field(default=False, init=False)
     """Whether the caller has a stream in hands, so that nothing is tried again."""
     recorded: bool = attrs.field(default=False, init=False)
@@ -67,7 +67,8 @@ class Call:
 
     def begin_attempt(self) -> None:
         """Forget the attempt before."""
-        self.trial = self.pacer = self.sent_at = self.reply = None
+        self.trial = self.pacer = self.sent_at = None
+        self.held = Held()
         self.endpoint, self.recorded = "", False
         self.bodies = []
 

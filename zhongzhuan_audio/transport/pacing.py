@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import TimedOutError
 
-__all__ = ["Gcra", "Pacer"]
+__all__ = ["Gcra", "Pacer", "Turn"]
 
 
 class Gcra:
@@ -60,22 +59,33 @@ class Pacer:
         """How many calls wait for their turn."""
         return len(self._queue)
 
-    @asynccontextmanager
-    async def turn(self, *, audio_minutes: float = 0.0) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it while the block runs.
+    def turn(self, *, audio_minutes: float = 0.0) -> Turn:
+        """Return a turn; wait for it by entering it, and hold it till it is left.
 
         Args:
             audio_minutes: Length of the recording; 0 where it is not known.
 
         Raises:
-            TimedOutError: Too many wait already, or it took too long (phase "queue"); nothing was sent.
+            TimedOutError: When it is entered: too many wait already, or it took too long (phase "queue"); nothing was
+                sent.
         """
-        await self._acquire(audio_minutes)
-        try:
-            yield
-        finally:
-            self._running -= 1
-            self._hand_out()
+        return Turn(self, audio_minutes)
+
+    async def acquire(self, audio_minutes: float) -> None:
+        """Wait for a turn.
+
+        Raises:
+            TimedOutError: Too many wait already, or it took too long.
+        """
+        if not self._queue and self._pause_s() == 0:
+            self._begin(audio_minutes)
+            return
+        await self._stand_in_line(audio_minutes)
+
+    def release(self) -> None:
+        """Give a turn back."""
+        self._running -= 1
+        self._hand_out()
 
     def throttled(self, began: float) -> None:
         """Take note of a 429: half as many may run, once for all that ran side by side, since these fail together.
@@ -93,10 +103,7 @@ class Pacer:
             self._allowed = min(float(self._limits.max_concurrency), self._allowed + 1 / self._allowed)
             self._hand_out()
 
-    async def _acquire(self, audio_minutes: float) -> None:
-        if not self._queue and self._pause_s() == 0:
-            self._begin(audio_minutes)
-            return
+    async def _stand_in_line(self, audio_minutes: float) -> None:
         limit = self._limits.max_waiting
         if limit is not None and len(self._queue) >= limit:
             raise _not_sent(f"{limit} calls wait for their turn already")
@@ -150,6 +157,24 @@ class Pacer:
             if not place.done():
                 self._begin(audio_minutes)
                 place.set_result(None)
+
+
+class Turn:
+    """One request's place among those that run; a class, since a generator costs more than a turn that is free."""
+
+    __slots__ = ("_audio_minutes", "_pacer")
+
+    def __init__(self, pacer: Pacer, audio_minutes: float) -> None:
+        self._pacer = pacer
+        self._audio_minutes = audio_minutes
+
+    async def __aenter__(self) -> None:
+        """Wait for it."""
+        await self._pacer.acquire(self._audio_minutes)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give it back."""
+        self._pacer.release()
 
 
 def _not_sent(message: str) -> TimedOutError:

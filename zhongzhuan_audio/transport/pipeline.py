@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TypeAlias, TypeVar, assert_never
 
 import attrs
@@ -114,8 +114,8 @@ class Pipeline:
         async def receive(reply: Reply) -> T:
             return decode(await reply.whole())
 
-        result, held = await self._run(call, receive)
-        await held.aclose()
+        result = await self._run(call, receive)
+        await call.held.close()
         self._telling.record(call)
         self._succeeded(call)
         return result, tuple(call.attempts)
@@ -147,10 +147,10 @@ class Pipeline:
         async def receive(reply: Reply) -> T:
             return await begin(Stream(reply, call, ended=self._ended))
 
-        result, held = await self._run(call, receive)
-        call.begun = True
+        result = await self._run(call, receive)
+        call.begun, call.held.kept = True, False
         self._succeeded(call)
-        async with held:
+        async with call.held:
             try:
                 yield result
             except BaseException as error:
@@ -158,15 +158,15 @@ class Pipeline:
                 raise
             self._telling.record(call)
 
-    async def _run(self, call: Call, receive: Receive[T]) -> tuple[T, AsyncExitStack]:
-        """Try until an attempt succeeds; return its result, and what it holds."""
+    async def _run(self, call: Call, receive: Receive[T]) -> T:
+        """Try until an attempt succeeds; return its result. What it holds is kept."""
         while True:
             call.begin_attempt()
             try:
                 outcome = await self._try(call, receive)
                 if not isinstance(outcome, ZhongzhuanError):
                     self._quota.give_back(call.spent)
-                    return outcome
+                    return outcome[0]
                 course = await self._course(call, outcome)
             finally:
                 if call.trial is not None:
@@ -184,20 +184,21 @@ class Pipeline:
                 case _:
                     assert_never(course)
 
-    async def _try(self, call: Call, receive: Receive[T]) -> tuple[T, AsyncExitStack] | ZhongzhuanError:
-        """Make one attempt; return the result and what is still open, or the error that the attempt ended in.
+    async def _try(self, call: Call, receive: Receive[T]) -> tuple[T] | ZhongzhuanError:
+        """Make one attempt; return the result in a tuple, or the error that the attempt ended in.
 
         Raises:
             BaseException: What ends the call whatever may be left to try.
         """
         deadline = asyncio.timeout(call.left_s())
         try:
-            async with AsyncExitStack() as held, deadline:
-                outcome = await self._exchange(call, receive, held)
+            async with call.held, deadline:
+                outcome = await self._exchange(call, receive)
                 if outcome is None:
                     assert call.last is not None
                     return call.last
-                return outcome[0], held.pop_all()
+                call.held.kept = True
+                return outcome
         except BaseException as error:
             failure: BaseException = error
             if isinstance(error, TimeoutError) and deadline.expired():
@@ -212,11 +213,11 @@ class Pipeline:
                 raise
             raise failure from None
 
-    async def _exchange(self, call: Call, receive: Receive[T], held: AsyncExitStack) -> tuple[T] | None:
+    async def _exchange(self, call: Call, receive: Receive[T]) -> tuple[T] | None:
         """Wait for a turn and send; return None where there is nowhere to send it to just now."""
         self._check_open()
         opened, outgoing = self._sessions.open(), call.outgoing
-        await held.enter_async_context(opened.pacer.turn(audio_minutes=(outgoing.audio_s or 0.0) / 60))
+        await call.held.take_turn(opened.pacer, audio_minutes=(outgoing.audio_s or 0.0) / 60)
         # What is open and what is up may have changed while this call stood in the queue.
         self._check_open()
         index = call.choose(self._failover)
@@ -239,14 +240,9 @@ class Pipeline:
         self._check_open()
         opened = self._sessions.open()
         call.pacer, call.sent_at = opened.pacer, time.monotonic()
-        self._telling.tell(
-            AttemptStarted(endpoint=endpoint.base_url, path=outgoing.path, number=len(call.attempts) + 1)
-        )
-
-        async def noting(reply: Reply) -> T:
-            call.reply = reply
-            return await receive(reply)
-
+        if self._telling.wanted:
+            number = len(call.attempts) + 1
+            self._telling.tell(AttemptStarted(endpoint=endpoint.base_url, path=outgoing.path, number=number))
         result = await attempt(
             opened,
             route,
@@ -256,9 +252,9 @@ class Pipeline:
             headers=self._headers,
             timeouts=call.timeouts,
             bodies=call.bodies,
-            tell=self._telling.tell,
-            receive=noting,
-            held=held,
+            tell=self._telling.tell if self._telling.wanted else None,
+            receive=receive,
+            held=call.held,
         )
         return (result,)
 

@@ -26,6 +26,11 @@ class Telling:
     def __init__(self, on_event: OnEvent | None) -> None:
         self.on_event: OnEvent | None = on_event
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody listens; else there is no need to make an event."""
+        return self.on_event is not None or logger.isEnabledFor(logging.INFO)
+
     def tell(self, event: Event) -> None:
         """Log an event, and hand it on."""
         if logger.isEnabledFor(logging.INFO):
@@ -49,7 +54,7 @@ class Telling:
             billed = error.billed
         elif error is not None:
             billed = call.billed()
-        reply = call.reply if error is None or call.begun else None
+        reply = call.held.reply if error is None or call.begun else None
         made = Attempt(
             endpoint=call.endpoint,
             status=reply.status if reply else getattr(error, "status", None),
@@ -59,7 +64,8 @@ class Telling:
             elapsed_s=time.monotonic() - call.sent_at,
         )
         call.attempts.append(made)
-        self.tell(AttemptEnded(path=call.outgoing.path, attempt=made))
+        if self.wanted:
+            self.tell(AttemptEnded(path=call.outgoing.path, attempt=made))
         if made.billed == "maybe":
             self.tell(MaybeBilled(endpoint=made.endpoint, request_id=made.request_id))
         if isinstance(error, RateLimitError):
