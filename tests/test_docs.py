@@ -24,12 +24,17 @@ from anyio.from_thread import start_blocking_portal
 from sybil import Document, Example, Sybil
 from sybil.parsers.markdown import CodeBlockParser
 
-from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
+from zhongzhuan_audio.relay import LocalRelay, ScriptedAnswer, ScriptedEngine, ScriptedVoice
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SENTENCE = "And so, my fellow Americans, ask not."
-MODELS = ("whisper-1", "gpt-4o-transcribe-diarize")
+MODELS = ("whisper-1", "gpt-4o-transcribe-diarize", "gpt-4o-mini-transcribe")
+EVENTS = b'data: {"choices": [{"delta": {"content": "hi"}}]}\n\ndata: [DONE]\n\n'
+ROUTES = {
+    ("POST", "/v1/embeddings"): lambda _: {"data": [{"embedding": [0.1, 0.2]}]},
+    ("POST", "/v1/chat/completions"): lambda _: ScriptedAnswer(200, EVENTS, {"Content-Type": "text/event-stream"}),
+}
 FIXTURE_PAGE = ROOT / "docs" / "local.md"
 
 
@@ -69,7 +74,7 @@ COMMANDS = [
 @pytest.fixture(scope="module")
 def relay() -> Iterator[LocalRelay]:
     """Run a relay that says one sentence to everyone, in a thread of its own."""
-    relay = LocalRelay(engine=ScriptedEngine(SENTENCE, models=MODELS))
+    relay = LocalRelay(engine=ScriptedEngine(SENTENCE, models=MODELS), voice=ScriptedVoice(), routes=ROUTES)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(relay):
         yield relay
 
