@@ -70,6 +70,30 @@ async def test_what_a_route_may_give():
         assert (await ask(relay, "DELETE", "/v1/list"))[0] == 404
 
 
+class Countdown:
+    """An iterator without anything to close."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Return itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Give the next number."""
+        self.count -= 1
+        if self.count < 0:
+            raise StopAsyncIteration
+        return b"%d" % self.count
+
+
+async def test_any_async_iterator_is_a_stream():
+    """An object of a test's own serves as well as a generator."""
+    async with LocalRelay(ScriptedEngine(), routes={("GET", "/v1/count"): lambda _: Countdown(4)}) as relay:
+        assert (await ask(relay, "GET", "/v1/count"))[::2] == (200, b"3210")
+
+
 async def test_what_a_route_may_raise(caplog):
     """Errors are told as a relay tells them; what cannot be sent is a breakdown."""
 

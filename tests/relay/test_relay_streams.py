@@ -100,7 +100,8 @@ async def test_a_recognition_comes_a_segment_at_a_time(talker, keyed, upload):
         "Another.",
         None,
     ]
-    talker.engine.script(Recognition(duration=3.4))
+    talker.engine.script(Recognition(duration=3.4, segments=TURNS, text=""), Recognition(duration=3.4))
+    (done,) = events((await listen(keyed, upload(stream="true")))[2])
     (done,) = events((await listen(keyed, upload(stream="true")))[2])
     assert done["text"] == ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
@@ -62,9 +62,8 @@ class Exchange:
 
     def close_later(self, iterator: AsyncIterator[Any]) -> None:
         """End an iterator with the exchange, if it has anything to end."""
-        close = getattr(iterator, "aclose", None)
-        if close is not None:
-            self.open.push_async_callback(close)
+        if isinstance(iterator, AsyncGenerator):
+            self.open.push_async_callback(iterator.aclose)
 
     async def scripted(self, answer: ScriptedAnswer | ScriptedStream, content_type: str = "") -> web.StreamResponse:
         """Return a test's answer as a response; `content_type` is that of a stream which names none."""

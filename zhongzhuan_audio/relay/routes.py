@@ -63,7 +63,8 @@ class Routes:
     ) -> None:
         self._key = None if api_key is None else api_key.encode()
         self._limit = max_upload_bytes
-        self._models = tuple(dict.fromkeys((*engine.models, *(() if voice is None else voice.models))))
+        self._engine = engine
+        self._voice = voice
         self._recordings = Recordings(
             engine,
             max_upload_bytes=max_upload_bytes,
@@ -188,6 +189,10 @@ class Routes:
             raise missing_key()
         if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), self._key):
             raise bad_key()
+
+    @property
+    def _models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._engine.models, *(() if self._voice is None else self._voice.models))))
 
     async def _list_models(self, _: Exchange) -> web.StreamResponse:
         return respond(model_list(self._models))
