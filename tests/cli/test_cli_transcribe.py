@@ -89,6 +89,13 @@ def test_several_recordings_get_a_file_each(relay, folder, capsys, form, suffix)
     assert err.splitlines()[2:] == ["2 transcribed, 0 failed"]
 
 
+def test_a_recording_named_twice_is_sent_once_and_told(relay, folder, capsysbinary):
+    """It is paid for once; that one of the names was dropped is no secret, and no error."""
+    assert run(["transcribe", "a.mp3", "./a.mp3"]) == 0
+    assert capsysbinary.readouterr() == ("你好\n".encode(), b"a.mp3 was named twice: sent once\n")
+    assert len(relay.requests) == 1
+
+
 def test_transcripts_do_not_overwrite_one_another(relay, scripted_engine, folder, capsys):
     """Recordings of one stem or one name have a transcript each."""
     (folder / "x").mkdir()

@@ -17,7 +17,7 @@ from cyclopts import CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from zhongzhuan_audio.cli.exit_codes import FAILED
-from zhongzhuan_audio.cli.plan import STDIN, plan_targets, prepare_folder, resolve_names
+from zhongzhuan_audio.cli.plan import STDIN, describe_repeats, plan_targets, prepare_folder, resolve_names
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, print_bytes
 from zhongzhuan_audio.cli.signals import sigterm_interrupts
 from zhongzhuan_audio.cli.work import UNTIMED_SUFFIX, Form, Job, Work
@@ -112,9 +112,12 @@ def run_on_recordings(
     Raises:
         ConfigurationError: An option is wrong; nothing was sent.
     """
-    names = resolve_names(files)
+    counts = resolve_names(files)
+    names = tuple(counts)
     check(**arguments)
     _check(options, names)
+    if (repeats := describe_repeats(counts)) is not None:
+        complain(repeats)
     with sigterm_interrupts() as interruption:
         try:
             return _work_through(verb, names, options, arguments)
