@@ -40,7 +40,8 @@ _under_way: set[UploadPayload] = set()
 _used: weakref.WeakSet[BaseProtocol] = weakref.WeakSet()
 
 Progress = Callable[[int, int], None]
-"""Called as ``on_progress(sent_bytes, total_bytes)`` on the loop, of the recording's own bytes; it must not block."""
+"""A plain function, called as ``on_progress(sent_bytes, total_bytes)`` on the loop, of the recording's own bytes; it
+must not block."""
 
 
 class UploadPayload(Payload):
