@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from aiohttp.payload import Payload
 
 from zhongzhuan_audio.errors import TimedOutError
+from zhongzhuan_audio.upload.movement import moving
 from zhongzhuan_audio.upload.readers import Reader
 
 if TYPE_CHECKING:
@@ -188,11 +189,16 @@ class UploadPayload(Payload):
             done += count
 
     async def _drain(self, writer: StreamWriter) -> None:
+        """Wait until the transport's own buffer is empty, as long as that takes where the peer takes something.
+
+        Raises:
+            TimedOutError: It has taken nothing for `stall_s`.
+        """
         transport = writer.transport
         if transport is None or not transport.get_write_buffer_size():
             return
         try:
-            async with asyncio.timeout(self._stall_s):
+            async with moving(transport, self._stall_s):
                 await writer.drain()
         except TimeoutError:
             raise TimedOutError(
