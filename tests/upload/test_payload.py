@@ -16,6 +16,8 @@ import pytest
 import trustme
 
 from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy, TimedOutError, Timeouts
+from zhongzhuan_audio.upload.payload import UploadPayload
+from zhongzhuan_audio.upload.source import open_source
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 LARGE = MP3 * 40
@@ -161,3 +163,26 @@ async def test_any_other_system_tells_by_its_buffer(monkeypatch: pytest.MonkeyPa
     assert await NarrowLink(tls=False).send(MP3 * 15, stall_s=0.4) == "ok"
     with pytest.raises(TimedOutError):
         await NarrowLink(tls=False, takes_bytes=300_000).send(MP3 * 15, stall_s=0.2)
+
+
+async def test_hanging_up_on_a_connection_that_closed_by_itself_is_no_error() -> None:
+    """It was told to close while it still had something to send, and has sent it since."""
+    gone = asyncio.Event()
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.05)
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(LARGE * 3)
+        assert writer.transport.get_write_buffer_size()
+        writer.close()
+        await gone.wait()
+        await writer.wait_closed()
+    payload = UploadPayload(await open_source(MP3), b"", b"", content_type="audio/mpeg")
+    payload._transport = writer.transport
+    payload.hang_up()

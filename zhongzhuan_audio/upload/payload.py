@@ -6,6 +6,7 @@ import asyncio
 import selectors
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from aiohttp.payload import Payload
@@ -129,7 +130,9 @@ class UploadPayload(Payload):
     def hang_up(self) -> None:
         """End the connection that it goes or went over, and send nothing of what it still holds."""
         if self._transport is not None:
-            self._transport.abort()
+            # asyncio's has no loop any more where it was closed with something still to send, and has sent it.
+            with suppress(AttributeError):
+                self._transport.abort()
 
     async def _send_whole(self, writer: StreamWriter, reader: Reader) -> None:
         body = bytearray(self._total_bytes)
