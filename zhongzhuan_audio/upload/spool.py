@@ -6,10 +6,12 @@ import tempfile
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import IO, Any
 
+from aiohttp import BodyPartReader
+
 from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.upload.readers import close_in_thread, in_thread
 
-__all__ = ["MEMORY_BYTES", "chunks_of_async_reader", "chunks_of_file", "spool"]
+__all__ = ["MEMORY_BYTES", "chunks_of_async_reader", "chunks_of_file", "chunks_of_part", "spool"]
 
 CHUNK_BYTES = 256 * 1024
 MEMORY_BYTES = 256 * 1024
@@ -24,9 +26,23 @@ async def chunks_of_file(file: Any) -> AsyncIterator[bytes | None]:
 
 
 async def chunks_of_async_reader(file: Any) -> AsyncIterator[bytes]:
-    """Read an object with an async ``read`` to its end."""
-    while chunk := await file.read(CHUNK_BYTES):
+    """Read an object with an async ``read`` to its end, at once where that takes no size."""
+    try:
+        reading = file.read(CHUNK_BYTES)
+    except TypeError:
+        # An async function that is called with what it does not take has not begun.
+        yield await file.read()
+        return
+    while chunk := await reading:
         yield chunk
+        reading = file.read(CHUNK_BYTES)
+
+
+async def chunks_of_part(part: BodyPartReader) -> AsyncIterator[bytes]:
+    """Read a part of a multipart request to its end, decoded if it is encoded."""
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        async for piece in part.decode_iter(chunk):
+            yield piece
 
 
 async def spool(chunks: AsyncIterable[object], *, source: str) -> bytes | IO[bytes]:
