@@ -9,6 +9,7 @@ import gzip
 import io
 import mmap
 import os
+import pty
 import threading
 import warnings
 import zipfile
@@ -223,6 +224,23 @@ async def test_a_named_pipe_is_spooled(pipe: Path) -> None:
     source = await open_source(pipe)
     assert source.filename == "pipe.mp3"
     assert await content(source) == MP3
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/random", "/dev/full"])
+async def test_a_device_is_refused_before_it_is_read(path: str) -> None:
+    """It has no end, or none that would make a recording of it."""
+    with pytest.raises(AudioSourceError, match=f"{path} is a device, not a recording — give a file"):
+        await open_source(path)
+
+
+async def test_a_terminal_is_read() -> None:
+    """It is a device too, and has an end: Ctrl-D, twice."""
+    sound = b"#!AMR\n" + b"<" * 100 + b"\n"
+    ours, theirs = pty.openpty()
+    os.write(ours, sound + b"\4\4")
+    assert await content(await open_source(os.ttyname(theirs))) == sound
+    os.close(theirs)
+    os.close(ours)
 
 
 async def test_a_file_that_seeks_and_does_not_tell_is_spooled() -> None:

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["AsyncReadable", "AudioFile", "Enclosing", "Openable", "Source", "open_source"]
 
 
+# A terminal that is read does not become the one that ends this process when it hangs up.
+_FLAGS: int = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY"))
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Source:
     """A recording that can be sent as often as it takes.
@@ -235,20 +239,31 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
             raise AudioSourceError(f"{label} is a folder", hint="give a file", source=label)
         if stat.S_ISREG(mode):
             return await _from_opener(lambda: DescriptorReader(_open_descriptor(path)), name, label)
-        # A pipe or a device can be read once, and its opening may wait for the other side.
+        # A pipe or a terminal can be read once, and its opening may wait for the other side.
         opened = await in_thread(_open_binary, path)
     try:
+        if not await in_thread(_is_one_way, mode, opened):
+            raise AudioSourceError(f"{label} is a device, not a recording", hint="give a file", source=label)
         return await _from_spool(chunks_of_file(opened), name)
     finally:
         close_in_thread(opened)
 
 
+def _is_one_way(mode: int, opened: IO[bytes]) -> bool:
+    """Tell whether what is no plain file is something that a recording comes out of: a pipe, a terminal, our stdin."""
+    if not (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)):
+        return True
+    with suppress(OSError):
+        return opened.isatty() or os.path.sameopenfile(opened.fileno(), 0)
+    return False
+
+
 def _open_descriptor(path: str) -> int:
-    return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    return os.open(path, _FLAGS)
 
 
 def _open_binary(path: str) -> IO[bytes]:
-    return open(path, "rb")  # noqa: PTH123 - the caller closes it
+    return open(_open_descriptor(path), "rb")
 
 
 async def _from_opener(
