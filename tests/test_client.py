@@ -8,6 +8,8 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,37 @@ async def test_an_argument_of_a_wrong_kind_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigurationError, match=name):
         await client.transcribe(jfk, **{name: 5})  # type: ignore[arg-type]
     assert not relay.requests
+
+
+async def _awaited(*_: object) -> None:
+    """Wait for something."""
+
+
+async def _yielding(*_: object) -> AsyncIterator[None]:
+    """Give something."""
+    yield
+
+
+class _Awaited:
+    async def __call__(self, *_: object) -> None:
+        """Wait for something."""
+
+
+@pytest.mark.parametrize(
+    "function",
+    [_awaited, _yielding, _Awaited(), _Awaited().__call__, partial(partial(_awaited), 1), partial(_Awaited())],
+    ids=["function", "generator", "object", "method", "partial", "partial-object"],
+)
+async def test_what_would_never_be_awaited_is_refused(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, function: Any
+) -> None:
+    """An async function, in whatever clothes, before anything is sent; a plain callable object is taken."""
+    with pytest.raises(ConfigurationError, match="on_progress must be a plain function, not an async one — .*awaited"):
+        await client.transcribe(jfk, on_progress=function)
+    with pytest.raises(ConfigurationError, match="on_event must be a plain function, not an async one"):
+        AsyncClient(relay.base_url, relay.api_key, on_event=function)
+    assert not relay.requests
+    await client.transcribe(jfk, on_progress=partial(print, file=io.StringIO()))
 
 
 async def test_the_environment_names_relay_and_key(

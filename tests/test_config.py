@@ -501,7 +501,11 @@ def test_a_key_file_that_goes_bad_is_an_error_until_it_is_good_again(tmp_path: P
         (f"{KEY}\0{KEY}".encode(), "control character"),
         (f"{KEY}\n{KEY}\n".encode(), "line end"),
         (f"export KEY={KEY}".encode(), "blank"),
-        (KEY.encode() + b"\n" * 2 + b"x" * 100_000, "line end"),
+        (KEY.encode() + b"\n" * 2 + b"x" * 7_000, "line end"),
+        (
+            KEY.encode() + b"\n" * 10_000,
+            "is larger than 8 KiB: it is not a key — name a file that holds",
+        ),
     ],
 )
 def test_a_key_file_without_one_key_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
@@ -518,8 +522,27 @@ def test_a_key_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     """Missing, or a directory."""
     with pytest.raises(ConfigurationError, match=r"cannot read the key file .*: No such file"):
         KeyFile(tmp_path / "none")()
-    with pytest.raises(ConfigurationError, match=r"cannot read the key file .*: Is a directory"):
+    with pytest.raises(ConfigurationError, match=r"cannot read the key file .*: it is a folder — .*into a file, or"):
         KeyFile(tmp_path)()
+
+
+def test_a_key_file_that_would_be_waited_for_is_not_opened(tmp_path: Path) -> None:
+    """Nobody writes into this pipe; and it could not be read again after a refusal."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigurationError, match=r"cannot read the key file .*: it is a pipe, a socket or a device"):
+        KeyFile(tmp_path / "pipe")()
+
+
+def test_no_more_of_a_key_file_is_read_than_a_key_has(tmp_path: Path) -> None:
+    """Neither of a large file, which is not opened, nor of one without a size, as in /proc."""
+    path = tmp_path / "key"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ConfigurationError, match="is larger than 8 KiB"):
+        KeyFile(path)()
+    assert Path("/proc/self/smaps").stat().st_size == 0
+    with pytest.raises(ConfigurationError, match="is larger than 8 KiB"):
+        KeyFile("/proc/self/smaps")()
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are POSIX's")

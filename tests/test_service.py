@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 import uvicorn
 from aiohttp import web
 from fastapi import FastAPI, UploadFile
@@ -74,13 +75,23 @@ async def test_fastapi_passes_an_upload_on(local_relay: LocalRelay, jfk: Path, t
     assert {request.sha256 for request in local_relay.requests} == digests
 
 
-async def test_aiohttp_passes_a_stream_on(local_relay: LocalRelay, jfk: Path) -> None:
-    """The body part of a request streams through as an async iterable."""
+@pytest.mark.parametrize("way", ["part", "field", "stream"])
+async def test_aiohttp_passes_an_upload_on(local_relay: LocalRelay, jfk: Path, way: str) -> None:
+    """The part of a request goes to `transcribe` as it is, and so does the field of a form; so does any stream."""
 
     async def minutes(request: web.Request) -> web.Response:
+        client = request.app[key]
+        if way == "field":
+            field = (await request.post())["file"]
+            assert isinstance(field, web.FileField)
+            result = await client.transcribe(field)
+            return web.json_response({"text": result.text})
         part = await (await request.multipart()).next()
         assert isinstance(part, aiohttp.BodyPartReader)
-        result = await request.app[key].transcribe(_chunks(part), filename=part.filename)
+        if way == "part":
+            result = await client.transcribe(part)
+        else:
+            result = await client.transcribe(_chunks(part), filename=part.filename)
         return web.json_response({"text": result.text})
 
     async def _chunks(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
@@ -97,7 +108,8 @@ async def test_aiohttp_passes_a_stream_on(local_relay: LocalRelay, jfk: Path) ->
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = runner.addresses[0][1]
-        answer = await post(f"http://127.0.0.1:{port}/minutes", jfk, "voice.mp3")
+        answer = await post(f"http://127.0.0.1:{port}/minutes", jfk, "会议.MP3")
         await runner.cleanup()
     assert answer == (200, {"text": "This is a scripted answer."})
+    assert local_relay.requests[0].filename == "会议.mp3"
     assert local_relay.requests[0].sha256 == hashlib.sha256(jfk.read_bytes()).hexdigest()

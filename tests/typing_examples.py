@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, assert_type
 
 import aiohttp
+import aiohttp.web
 
 from zhongzhuan_audio import (
     APIError,
@@ -40,7 +41,21 @@ class Upload:
         return b"" * size
 
 
-async def recordings(client: AsyncClient, stream: AsyncIterator[bytes], file: IO[bytes]) -> None:
+class Whole:
+    """As one has it that reads at once."""
+
+    async def read(self) -> bytes:
+        """Return all bytes."""
+        return b""
+
+
+async def recordings(
+    client: AsyncClient,
+    stream: AsyncIterator[bytes],
+    file: IO[bytes],
+    part: aiohttp.BodyPartReader,
+    field: aiohttp.web.FileField,
+) -> None:
     """Give everything that is a recording."""
     path: os.PathLike[str] = Path("a.mp3")
     assert_type(await client.transcribe("a.mp3"), Transcription)
@@ -54,6 +69,9 @@ async def recordings(client: AsyncClient, stream: AsyncIterator[bytes], file: IO
     await client.transcribe(file)
     await client.transcribe(stream, filename="a.mp3")
     await client.transcribe(Upload())
+    await client.transcribe(Whole())
+    await client.transcribe(part)
+    await client.transcribe(field)
     await client.transcribe(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await client.transcribe("a.mp3", response_format="xml")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     await client.transcribe("a.mp3", "whisper-1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

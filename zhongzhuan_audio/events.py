@@ -106,4 +106,7 @@ Event: TypeAlias = (
     | ConnectionReused
 )
 OnEvent: TypeAlias = Callable[[Event], None]
-"""Called on the event loop; it must not block. What it raises is logged, and costs no call its answer."""
+"""A plain function, called on the event loop; it must not block.
+
+What it raises is logged, and costs no call its answer.
+"""

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.cli.plan import plan_targets, prepare_folder, resolve_names
+from zhongzhuan_audio.cli.plan import describe_repeats, plan_targets, prepare_folder, resolve_names
 from zhongzhuan_audio.errors import ConfigurationError
 
 
@@ -85,19 +85,36 @@ def test_no_two_places_are_the_same(tmp_path, names):
 def test_a_recording_is_sent_once(folder):
     """One that is named in two ways is one, by the first of its names; so is stdin."""
     (folder / "link.mp3").symlink_to("a.mp3")
-    assert resolve_names(["./a.mp3", "a.mp3", "-", "link.mp3", "b.mp3", "-"]) == ("./a.mp3", "-", "b.mp3")
+    assert resolve_names(["./a.mp3", "a.mp3", "-", "link.mp3", "b.mp3", "-"]) == {"./a.mp3": 3, "-": 2, "b.mp3": 1}
 
 
 def test_a_pattern_is_expanded(folder):
     """A pattern that the shell left alone is expanded in order; one that matches nothing stays."""
-    assert resolve_names(["*.mp3"]) == ("a.mp3", "b.mp3")
-    assert resolve_names(["*.wav"]) == ("*.wav",)
+    assert resolve_names(["*.mp3"]) == {"a.mp3": 1, "b.mp3": 1}
+    assert resolve_names(["*.wav"]) == {"*.wav": 1}
 
 
 def test_a_name_that_looks_like_a_pattern_is_a_name(folder):
     """A file is taken by its name before it is taken for a pattern."""
     (folder / "[ab].mp3").write_bytes(b"sound")
-    assert resolve_names(["[ab].mp3"]) == ("[ab].mp3",)
+    assert resolve_names(["[ab].mp3"]) == {"[ab].mp3": 1}
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        ({"a.mp3": 1, "b.mp3": 1}, None),
+        ({"a.mp3": 2, "b.mp3": 1}, "a.mp3 was named twice: sent once"),
+        ({"-": 3}, "stdin was named 3 times: sent once"),
+        (
+            dict.fromkeys("abc", 2),
+            "a and 2 more were named more than once: each is sent once",
+        ),
+    ],
+)
+def test_what_was_named_more_than_once_is_told_in_a_line(counts, line):
+    """However many they are."""
+    assert describe_repeats(counts) == line
 
 
 def test_the_folder_is_made(tmp_path):

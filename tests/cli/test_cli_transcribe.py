@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,13 @@ def test_several_recordings_get_a_file_each(relay, folder, capsys, form, suffix)
     lines = [f"a.mp3 -> x/y/a.{suffix}", f"b.mp3 -> x/y/b.{suffix}"]
     assert sorted(err.splitlines()[:2]) == lines
     assert err.splitlines()[2:] == ["2 transcribed, 0 failed"]
+
+
+def test_a_recording_named_twice_is_sent_once_and_told(relay, folder, capsysbinary):
+    """It is paid for once; that one of the names was dropped is no secret, and no error."""
+    assert run(["transcribe", "a.mp3", "./a.mp3"]) == 0
+    assert capsysbinary.readouterr() == ("你好\n".encode(), b"a.mp3 was named twice: sent once\n")
+    assert len(relay.requests) == 1
 
 
 def test_transcripts_do_not_overwrite_one_another(relay, scripted_engine, folder, capsys):
@@ -209,6 +217,17 @@ def test_stdin_has_a_file_in_the_folder(relay, folder, monkeypatch, capsys):
     assert run(["transcribe", "a.mp3", "-", "--output-dir", "out"]) == 0
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.txt", "stdin.txt"]
     assert "stdin -> out/stdin.txt" in capsys.readouterr().err
+
+
+def test_a_stdin_without_an_end_is_one_failure(relay, folder, monkeypatch, capsys):
+    """It does not fill the disk, and the other recordings are transcribed all the same."""
+    monkeypatch.setattr("zhongzhuan_audio.upload.spool.MAX_SPOOLED_BYTES", 2**23)
+    with Path("/dev/zero").open() as zeros:
+        monkeypatch.setattr(sys, "stdin", zeros)
+        assert run(["transcribe", "-", "a.mp3", "--output-dir", "out"]) == 1
+    assert "stdin goes on past 0.0078125 GiB, as if it had no end" in capsys.readouterr().err
+    assert [path.name for path in (folder / "out").iterdir()] == ["a.txt"]
+    assert len(relay.requests) == 1
 
 
 def test_an_unreadable_stdin_is_one_failure(relay, folder, monkeypatch, capsys):

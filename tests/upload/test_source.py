@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
 import gzip
 import io
 import mmap
 import os
+import pty
 import threading
 import warnings
 import zipfile
@@ -16,8 +18,12 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.web import FileField
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
 from zhongzhuan_audio.upload.readers import SharedFile
@@ -220,6 +226,23 @@ async def test_a_named_pipe_is_spooled(pipe: Path) -> None:
     assert await content(source) == MP3
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/random", "/dev/full"])
+async def test_a_device_is_refused_before_it_is_read(path: str) -> None:
+    """It has no end, or none that would make a recording of it."""
+    with pytest.raises(AudioSourceError, match=f"{path} is a device, not a recording — give a file"):
+        await open_source(path)
+
+
+async def test_a_terminal_is_read() -> None:
+    """It is a device too, and has an end: Ctrl-D, twice."""
+    sound = b"#!AMR\n" + b"<" * 100 + b"\n"
+    ours, theirs = pty.openpty()
+    os.write(ours, sound + b"\4\4")
+    assert await content(await open_source(os.ttyname(theirs))) == sound
+    os.close(theirs)
+    os.close(ours)
+
+
 async def test_a_file_that_seeks_and_does_not_tell_is_spooled() -> None:
     """Its place could not be found again."""
 
@@ -299,6 +322,56 @@ async def test_an_upload_object(mp3: Path) -> None:
     assert await content(await open_source(Upload(MP3, "从前.mp3"))) == MP3
     assert (await open_source(Upload(MP3, "C:\\sounds\\从前.mp3"))).filename == "从前.mp3"
     assert (await open_source(Upload(MP3, None))).filename == "audio.mp3"
+
+
+async def test_an_upload_object_whose_read_takes_no_size() -> None:
+    """It is read once; what goes wrong in the reading is not taken for that."""
+
+    class Whole(Upload):
+        async def read(self) -> bytes:  # type: ignore[override]
+            return self._file.read()
+
+    class Broken(Upload):
+        async def read(self, size: int = -1) -> bytes:
+            raise TypeError(f"their own, at {size}")
+
+    source = await open_source(Whole(MP3 * 5, "从前.mp3"))
+    assert source.filename == "从前.mp3"
+    assert await content(source) == MP3 * 5
+    source.close()
+    with pytest.raises(TypeError, match="their own, at 262144"):
+        await open_source(Broken(MP3, "a.mp3"))
+
+
+async def test_an_object_with_a_file_in_it(mp3: Path) -> None:
+    """A FileField of aiohttp: the file from its position, under the name that it was uploaded with."""
+    with mp3.open("rb") as file:
+        field = FileField("file", "从前.mp3", file, "audio/mpeg", CIMultiDictProxy(CIMultiDict()))
+        source = await open_source(field)
+        assert source.filename == "从前.mp3"
+        assert await content(source) == MP3
+        source.close()
+        assert not file.closed
+    with pytest.raises(AudioSourceError, match=r"从前\.mp3 is a file that was closed"):
+        await open_source(field)
+
+
+async def test_a_part_of_a_request_is_read_in_pieces_and_decoded() -> None:
+    """A BodyPartReader of aiohttp, for a browser or for one of the few clients that send base64."""
+    for encoding, body in (("binary", MP3 * 5), ("base64", base64.b64encode(MP3 * 5))):
+        protocol = BaseProtocol(asyncio.get_running_loop())
+        stream = aiohttp.StreamReader(protocol, 2**22, loop=asyncio.get_running_loop())
+        stream.feed_data(
+            b'--x\r\nContent-Disposition: form-data; name="file"; filename="voice.MP3"\r\n'
+            b"Content-Transfer-Encoding: " + encoding.encode() + b"\r\n\r\n" + body + b"\r\n--x--\r\n"
+        )
+        stream.feed_eof()
+        part = await aiohttp.MultipartReader({"Content-Type": "multipart/form-data; boundary=x"}, stream).next()
+        assert isinstance(part, aiohttp.BodyPartReader)
+        source = await open_source(part)
+        assert source.filename == "voice.mp3"
+        assert await content(source) == MP3 * 5
+        source.close()
 
 
 async def test_what_opens_itself() -> None:

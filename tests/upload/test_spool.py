@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
 import tempfile
 from collections.abc import AsyncIterator
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -72,6 +74,26 @@ async def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", full)
     with pytest.raises(AudioSourceError, match="cannot keep it in a temporary file: No space left.*TMPDIR"):
         await spool(pieces(b"x" * 300_000), source="it")
+
+
+async def test_what_has_no_end_is_given_up() -> None:
+    """However it comes, in memory or past it; the temporary file is gone with it."""
+
+    async def endless(chunk: bytes | memoryview) -> AsyncIterator[Any]:
+        while True:
+            yield chunk
+
+    before = len(os.listdir("/proc/self/fd"))
+    for chunk in (b"x" * 1000, memoryview(bytes(8000)).cast("d")):
+        with pytest.raises(
+            AudioSourceError, match=r"^it goes on past 0\.0078125 GiB, as if it had no end — give a rec"
+        ):
+            await spool(endless(chunk), source="it", max_bytes=2**23)
+    with pytest.raises(AudioSourceError, match="no end"):
+        await spool(endless(b"x"), source="it", max_bytes=1000)
+    assert content(await spool(pieces(b"x" * 1000), source="it", max_bytes=1000)) == b"x" * 1000
+    while len(os.listdir("/proc/self/fd")) > before:
+        await asyncio.sleep(0.001)
 
 
 async def test_an_error_of_the_source_comes_out_as_it_is() -> None:

@@ -6,13 +6,13 @@ import os
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from glob import glob, has_magic
 from pathlib import Path, PurePath
 
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["STDIN", "plan_targets", "prepare_folder", "resolve_names"]
+__all__ = ["STDIN", "describe_repeats", "plan_targets", "prepare_folder", "resolve_names"]
 
 STDIN = "-"
 """The name that means stdin."""
@@ -21,17 +21,34 @@ _NAME_BYTES = 200
 """File systems take 255 bytes; a suffix and the name of the draft beside it must fit too."""
 
 
-def resolve_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the recordings that are meant, each once: what is sent twice is paid for twice.
+def resolve_names(names: Iterable[str]) -> dict[str, int]:
+    """Return the recordings that are meant, and how often each was named: what is sent twice is paid for twice.
 
     A pattern that is no file's name is expanded, since the Windows shells leave that to programs.
     """
     found: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for name in names:
         matches = sorted(glob(name)) if has_magic(name) and not os.path.lexists(name) else []  # noqa: PTH207 - names stay as they were given
         for match in matches or [name]:
-            found.setdefault(match if match == STDIN else os.path.realpath(match), match)
-    return tuple(found.values())
+            counts[found.setdefault(match if match == STDIN else os.path.realpath(match), match)] += 1
+    return dict(counts)
+
+
+def describe_repeats(counts: Mapping[str, int]) -> str | None:
+    """Return a line about the recordings that were named more than once; None where there are none.
+
+    Args:
+        counts: As `resolve_names` returns them.
+    """
+    repeated = [name for name, count in counts.items() if count > 1]
+    if not repeated:
+        return None
+    first = "stdin" if repeated[0] == STDIN else repeated[0]
+    if len(repeated) > 1:
+        return f"{first} and {len(repeated) - 1} more were named more than once: each is sent once"
+    count = counts[repeated[0]]
+    return f"{first} was named {'twice' if count == 2 else f'{count} times'}: sent once"  # noqa: PLR2004 - a word
 
 
 def plan_targets(names: Sequence[str], folder: Path, suffixes: Iterable[str]) -> tuple[Path, ...]:

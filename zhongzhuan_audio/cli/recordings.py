@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from cyclopts import CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from zhongzhuan_audio.cli.exit_codes import FAILED
-from zhongzhuan_audio.cli.plan import STDIN, plan_targets, prepare_folder, resolve_names
+from zhongzhuan_audio.cli.plan import STDIN, describe_repeats, plan_targets, prepare_folder, resolve_names
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, print_bytes
 from zhongzhuan_audio.cli.signals import sigterm_interrupts
 from zhongzhuan_audio.cli.work import UNTIMED_SUFFIX, Form, Job, Work
@@ -44,6 +43,7 @@ _FORMS: dict[Format, tuple[Form, str]] = {
 """Of each format, what is written and the suffix of its file."""
 
 _DONE: dict[Verb, str] = {"transcribe": "transcribed", "translate": "translated"}
+_CHUNK_BYTES = 64 * 1024
 _UNTIMED_MODELS = ("gpt-4o-", "gpt-transcribe")
 """Beginnings of the names of models that answer without times and refuse ``verbose_json``.
 
@@ -112,9 +112,12 @@ def run_on_recordings(
     Raises:
         ConfigurationError: An option is wrong; nothing was sent.
     """
-    names = resolve_names(files)
+    counts = resolve_names(files)
+    names = tuple(counts)
     check(**arguments)
     _check(options, names)
+    if (repeats := describe_repeats(counts)) is not None:
+        complain(repeats)
     with sigterm_interrupts() as interruption:
         try:
             return _work_through(verb, names, options, arguments)
@@ -231,14 +234,20 @@ def _kept_stdin() -> Iterator[IO[bytes] | AudioSourceError]:
 
     It is read here and not by the client: a thread that waits for a terminal cannot be interrupted.
     """
+    from zhongzhuan_audio.upload.spool import MAX_SPOOLED_BYTES, too_long
+
     with tempfile.TemporaryFile() as kept:
+        left = MAX_SPOOLED_BYTES
         try:
-            shutil.copyfileobj(sys.stdin.buffer, kept)
+            while (chunk := sys.stdin.buffer.read(_CHUNK_BYTES)) and (left := left - len(chunk)) >= 0:
+                kept.write(chunk)
             kept.seek(0)
+            if left < 0:
+                kept.truncate()
         except OSError as error:
             yield AudioSourceError(f"cannot read stdin: {error.strerror or error}", source="stdin")
         else:
-            yield kept
+            yield kept if left >= 0 else too_long("stdin", MAX_SPOOLED_BYTES)
 
 
 def _finished(verb: Verb, work: Work, reporter: Reporter, total: int) -> int:

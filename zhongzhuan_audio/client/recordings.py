@@ -61,8 +61,8 @@ class RecordingCalls(ClientCore):
 
         Args:
             file: A path, bytes, ``(name, bytes)``, a binary file (read from its current position, left open), an async
-                iterable of bytes, an upload object with an async ``read``, or a path-like with ``open``. It is
-                streamed, never held in memory whole.
+                iterable of bytes, an upload object with an async ``read`` or a ``file``, or a path-like with ``open``.
+                It is streamed, never held in memory whole, unless its ``read`` can only give it so.
             model: Model name.
             language: ISO 639-1 code of what is spoken (``zh``, ``en``; also ``yue``, ``haw``); None lets the model
                 guess.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar, final, overload
 
@@ -13,6 +14,9 @@ __all__ = ["API_KEY_FILE_VARIABLE", "API_KEY_VARIABLE", "ApiKey", "KeyFile", "Se
 API_KEY_VARIABLE = "ZHONGZHUAN_API_KEY"
 API_KEY_FILE_VARIABLE = "ZHONGZHUAN_API_KEY_FILE"
 T = TypeVar("T")
+
+_MOST_BYTES = 8 * 1024
+"""Of a key file: no longer line of a request's head is taken by nginx as it comes."""
 
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (plain or async) that gives one; it is called before each request."""
@@ -101,14 +105,38 @@ class KeyFile:
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             if key is not None and stamp == self._stamp:
                 return key
-            with open(self.path, encoding="utf-8-sig") as file:  # noqa: PTH123 - as fast, for a few bytes
-                text = file.read(65536).strip()
+            text = self._read(found)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             raise ConfigurationError(f"cannot read the key file {self.path}: {reason}") from None
         key = check_api_key(text, origin=f"the key in {self.path}")
         self._key, self._stamp = key, stamp
         return key
+
+    def _read(self, found: os.stat_result) -> Secret:
+        """Return what the file holds, blanks around it aside; nothing but a small file is opened.
+
+        Raises:
+            ConfigurationError: It is no file, or too large for a key.
+            OSError: It cannot be read.
+            UnicodeDecodeError: It is no text.
+        """
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
+            raise ConfigurationError(
+                f"cannot read the key file {self.path}: it is {kind}",
+                hint=f"the key is read again when it changes: write it into a file, or set {API_KEY_VARIABLE}",
+            )
+        # What /proc holds has no size.
+        if found.st_size <= _MOST_BYTES:
+            with open(self.path, encoding="utf-8-sig") as file:  # noqa: PTH123 - the fastest, for a few bytes
+                text = Secret(file.read(_MOST_BYTES + 1))
+            if len(text) <= _MOST_BYTES:
+                return Secret(text.strip())
+        raise ConfigurationError(
+            f"the key file {self.path} is larger than {_MOST_BYTES >> 10} KiB: it is not a key",
+            hint="name a file that holds the key and nothing else",
+        )
 
     def forget(self) -> None:
         """Read the file afresh at the next call, even if it looks unchanged."""

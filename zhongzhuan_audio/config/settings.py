@@ -68,7 +68,7 @@ class Timeouts:
     connect_s: float | None = attrs.field(default=15.0, validator=_seconds_or_none)
     """Name look-up, TCP and TLS together."""
     upload_stall_s: float | None = attrs.field(default=60.0, validator=_seconds_or_none)
-    """The longest that the upload may stand still; a slow link that moves is never cut."""
+    """The longest that the upload may stand still, with nothing taken. A slow link that moves is not cut by it."""
     answer_stall_s: float | None = attrs.field(default=600.0, validator=_seconds_or_none)
     """From the last byte sent to the first of the answer, and between its parts. A relay answers when the whole
     recording is recognised, so this is minutes."""

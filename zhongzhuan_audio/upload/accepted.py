@@ -7,17 +7,34 @@ from collections.abc import AsyncIterable
 from mmap import mmap
 from typing import IO, Protocol, TypeAlias
 
-__all__ = ["ACCEPTED", "AsyncReadable", "AudioFile", "Openable"]
+__all__ = ["ACCEPTED", "AsyncReadable", "AudioFile", "Enclosing", "Openable"]
 
 ACCEPTED = "give a path, bytes, (name, bytes), an open binary file, an async iterable of bytes or an upload object"
 """The hint where something is no recording."""
 
 
 class AsyncReadable(Protocol):
-    """An upload that a web framework hands on: FastAPI's or Starlette's ``UploadFile``, an aiofiles file."""
+    """An upload that a web framework hands on: FastAPI's ``UploadFile``, aiohttp's ``BodyPartReader``.
 
-    async def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes, empty at the end."""
+    A `read` that takes a size is called with one until it gives no more; one that takes none is called once.
+    """
+
+    async def read(self) -> bytes:
+        """Return bytes: all that are left, where no size is given."""
+        ...
+
+
+class Enclosing(Protocol):
+    """An upload with an open file in it, to be read as that: aiohttp's ``FileField``."""
+
+    @property
+    def file(self) -> IO[bytes]:
+        """The file."""
+        ...
+
+    @property
+    def filename(self) -> str | None:
+        """The name that it was uploaded under."""
         ...
 
 
@@ -45,6 +62,7 @@ AudioFile: TypeAlias = (
     | IO[bytes]
     | AsyncIterable[bytes]
     | AsyncReadable
+    | Enclosing
     | Openable
 )
 """Everything that `transcribe` takes as a recording."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from aiohttp.payload import Payload
 
 from zhongzhuan_audio.errors import Billed, TimedOutError
 from zhongzhuan_audio.upload.incoming import Incoming
+from zhongzhuan_audio.upload.movement import moving
 from zhongzhuan_audio.upload.readers import Reader
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ _under_way: set[UploadPayload] = set()
 _used: weakref.WeakSet[BaseProtocol] = weakref.WeakSet()
 
 Progress = Callable[[int, int], None]
-"""Called as ``on_progress(sent_bytes, total_bytes)`` on the loop, of the recording's own bytes; it must not block."""
+"""A plain function, called as ``on_progress(sent_bytes, total_bytes)`` on the loop, of the recording's own bytes; it
+must not block."""
 
 
 class UploadPayload(Payload):
@@ -132,7 +135,9 @@ class UploadPayload(Payload):
     def hang_up(self) -> None:
         """End the connection that it goes or went over, and send nothing of what it still holds."""
         if self._transport is not None:
-            self._transport.abort()
+            # asyncio's has no loop any more where it was closed with something still to send, and has sent it.
+            with suppress(AttributeError):
+                self._transport.abort()
 
     async def _send_whole(self, writer: StreamWriter, reader: Reader) -> None:
         body = bytearray(self._total_bytes)
@@ -192,11 +197,16 @@ class UploadPayload(Payload):
             done += count
 
     async def _drain(self, writer: StreamWriter) -> None:
+        """Wait until the transport's own buffer is empty, as long as that takes where the peer takes something.
+
+        Raises:
+            TimedOutError: It has taken nothing for `stall_s`.
+        """
         transport = writer.transport
         if transport is None or not transport.get_write_buffer_size():
             return
         try:
-            async with asyncio.timeout(self._stall_s):
+            async with moving(transport, self._stall_s):
                 await writer.drain()
         except TimeoutError:
             raise TimedOutError(

@@ -9,16 +9,17 @@ import stat
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 from mmap import mmap
-from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
+from aiohttp import BodyPartReader
 
 from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
-from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Openable
+from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Enclosing, Openable
 from zhongzhuan_audio.upload.faults import explained
 from zhongzhuan_audio.upload.mapped import MappedReader
+from zhongzhuan_audio.upload.objects import flat, is_seekable, name_of
 from zhongzhuan_audio.upload.readers import (
     BytesReader,
     DescriptorReader,
@@ -28,12 +29,16 @@ from zhongzhuan_audio.upload.readers import (
     close_in_thread,
     in_thread,
 )
-from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, spool
+from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, chunks_of_part, spool
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.audio.duration import Probe
 
-__all__ = ["AsyncReadable", "AudioFile", "Openable", "Source", "open_source"]
+__all__ = ["AsyncReadable", "AudioFile", "Enclosing", "Openable", "Source", "open_source"]
+
+
+# A terminal that is read does not become the one that ends this process when it hangs up.
+_FLAGS: int = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY"))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -136,37 +141,19 @@ async def open_source(file: object, *, filename: str | None = None) -> Source:
             raise ConfigurationError("file as a tuple must be (name, bytes)", hint=ACCEPTED)
         return await open_source(file[1], filename=filename or file[0])
     if isinstance(file, (bytes, bytearray, memoryview)):
-        return _from_bytes(_flat(file), filename)
+        return _from_bytes(flat(file), filename)
     if isinstance(file, (str, os.PathLike)):
         return await _from_path(os.fspath(file), filename)
     if isinstance(file, io.TextIOBase):
         raise ConfigurationError("the file is opened as text", hint="open it with mode 'rb'")
-    return await _from_object(file, filename or _name_of(file))
-
-
-def _flat(data: bytes | bytearray | memoryview) -> memoryview:
-    try:
-        return memoryview(data).cast("B")
-    except (TypeError, ValueError) as error:
-        # It has gaps or was released.
-        raise ConfigurationError(f"the memoryview cannot be sent: {error}", hint="give bytes") from error
-
-
-def _name_of(file: object) -> str | None:
-    # Werkzeug's uploads have both: `name` is the form field's there. Before Python 3.12 a GzipFile warns at `filename`.
-    attributes = ("name", "filename") if isinstance(file, io.IOBase) else ("filename", "name")
-    for attribute in attributes:
-        # A property may fail: the one of a zipfile.Path in an archive that has no name itself does.
-        with suppress(Exception):
-            name = getattr(file, attribute)
-            if isinstance(name, (str, bytes, os.PathLike)) and not (text := os.fsdecode(name)).startswith("<"):
-                return PurePath(text).name
-    return None
+    return await _from_object(file, filename or name_of(file))
 
 
 async def _from_object(file: Any, name: str | None) -> Source:
     label = name or "the recording"
     read = getattr(file, "read", None)
+    if isinstance(file, BodyPartReader):
+        return await _from_spool(chunks_of_part(file), name)
     if inspect.iscoroutinefunction(read):
         return await _from_spool(chunks_of_async_reader(file), name)
     if hasattr(file, "__aiter__"):
@@ -177,9 +164,11 @@ async def _from_object(file: Any, name: str | None) -> Source:
         if isinstance(file, mmap):
             return await _from_mapped(file, name, label)
         with explained(label):
-            if not await in_thread(_is_seekable, file):
+            if not await in_thread(is_seekable, file):
                 return await _from_spool(chunks_of_file(file), name)
             return await _from_shared(SharedFile.borrow(file), name, label)
+    if callable(getattr(enclosed := getattr(file, "file", None), "read", None)):
+        return await _from_object(enclosed, name)
     if callable(getattr(file, "open", None)) and isinstance(getattr(file, "name", None), str):
         return await _from_openable(file, name, label)
     raise ConfigurationError(f"{type(file).__name__} is not a recording", hint=ACCEPTED)
@@ -210,18 +199,11 @@ def _read_to_its_end(label: str) -> AudioSourceError:
     return AudioSourceError(f"{label} has been read to its end", hint="seek(0) first, to send it again", source=label)
 
 
-def _is_seekable(file: Any) -> bool:
-    if not (callable(getattr(file, "seek", None)) and callable(getattr(file, "tell", None))):
-        return False
-    seekable = getattr(file, "seekable", None)
-    return bool(seekable()) if callable(seekable) else True
-
-
 async def _from_openable(file: Any, name: str | None, label: str) -> Source:
     with explained(label):
         opened = await in_thread(file.open, "rb")
         try:
-            if not await in_thread(_is_seekable, opened):
+            if not await in_thread(is_seekable, opened):
                 return await _from_spool(chunks_of_file(opened), name)
         finally:
             close_in_thread(opened)
@@ -257,20 +239,31 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
             raise AudioSourceError(f"{label} is a folder", hint="give a file", source=label)
         if stat.S_ISREG(mode):
             return await _from_opener(lambda: DescriptorReader(_open_descriptor(path)), name, label)
-        # A pipe or a device can be read once, and its opening may wait for the other side.
+        # A pipe or a terminal can be read once, and its opening may wait for the other side.
         opened = await in_thread(_open_binary, path)
     try:
+        if not await in_thread(_is_one_way, mode, opened):
+            raise AudioSourceError(f"{label} is a device, not a recording", hint="give a file", source=label)
         return await _from_spool(chunks_of_file(opened), name)
     finally:
         close_in_thread(opened)
 
 
+def _is_one_way(mode: int, opened: IO[bytes]) -> bool:
+    """Tell whether what is no plain file is something that a recording comes out of: a pipe, a terminal, our stdin."""
+    if not (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)):
+        return True
+    with suppress(OSError):
+        return opened.isatty() or os.path.sameopenfile(opened.fileno(), 0)
+    return False
+
+
 def _open_descriptor(path: str) -> int:
-    return os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    return os.open(path, _FLAGS)
 
 
 def _open_binary(path: str) -> IO[bytes]:
-    return open(path, "rb")  # noqa: PTH123 - the caller closes it
+    return open(_open_descriptor(path), "rb")
 
 
 async def _from_opener(

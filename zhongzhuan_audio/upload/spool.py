@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.upload.readers import close_in_thread, in_thread
 
-__all__ = ["MEMORY_BYTES", "chunks_of_async_reader", "chunks_of_file", "spool"]
+if TYPE_CHECKING:
+    from aiohttp import BodyPartReader
+
+__all__ = [
+    "MAX_SPOOLED_BYTES",
+    "MEMORY_BYTES",
+    "chunks_of_async_reader",
+    "chunks_of_file",
+    "chunks_of_part",
+    "spool",
+    "too_long",
+]
 
 CHUNK_BYTES = 256 * 1024
 MEMORY_BYTES = 256 * 1024
 """Up to this many bytes are kept in memory; more go to an unnamed temporary file."""
+MAX_SPOOLED_BYTES = 2 * 1024**3
+"""What is longer is taken for endless, before it has filled the disk.
+
+Eighty times what OpenAI takes (25 MiB), and eighteen hours of a plain WAV at 16 kHz.
+"""
 
 
 async def chunks_of_file(file: Any) -> AsyncIterator[bytes | None]:
@@ -24,28 +40,46 @@ async def chunks_of_file(file: Any) -> AsyncIterator[bytes | None]:
 
 
 async def chunks_of_async_reader(file: Any) -> AsyncIterator[bytes]:
-    """Read an object with an async ``read`` to its end."""
-    while chunk := await file.read(CHUNK_BYTES):
+    """Read an object with an async ``read`` to its end, at once where that takes no size."""
+    try:
+        reading = file.read(CHUNK_BYTES)
+    except TypeError:
+        # An async function that is called with what it does not take has not begun.
+        yield await file.read()
+        return
+    while chunk := await reading:
         yield chunk
+        reading = file.read(CHUNK_BYTES)
 
 
-async def spool(chunks: AsyncIterable[object], *, source: str) -> bytes | IO[bytes]:
+async def chunks_of_part(part: BodyPartReader) -> AsyncIterator[bytes]:
+    """Read a part of a multipart request to its end, decoded if it is encoded."""
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        async for piece in part.decode_iter(chunk):
+            yield piece
+
+
+async def spool(chunks: AsyncIterable[object], *, source: str, max_bytes: int = MAX_SPOOLED_BYTES) -> bytes | IO[bytes]:
     """Gather chunks: bytes where they are few, else a temporary file that vanishes when it is closed.
 
     Args:
         chunks: What to gather; its own errors come out as they are.
         source: What to call it in a message.
+        max_bytes: The most that is kept.
 
     Raises:
-        AudioSourceError: A chunk is not bytes, or the temporary folder is full or not writable.
+        AudioSourceError: A chunk is not bytes, there are too many, or the temporary folder is full or not writable.
     """
-    kept = bytearray()
+    kept, left = bytearray(), max_bytes
     file: IO[bytes] | None = None
     try:
         async for chunk in chunks:
             if not isinstance(chunk, (bytes, bytearray, memoryview)):
                 kind = type(chunk).__name__
                 raise AudioSourceError(f"{source} gave {kind}, not bytes", hint="give bytes", source=source)
+            left -= chunk.nbytes if isinstance(chunk, memoryview) else len(chunk)
+            if left < 0:
+                raise too_long(source, max_bytes)
             kept += chunk
             if len(kept) > MEMORY_BYTES:
                 file = await in_thread(_append, file, kept, source)
@@ -57,6 +91,15 @@ async def spool(chunks: AsyncIterable[object], *, source: str) -> bytes | IO[byt
             close_in_thread(file)
         raise
     return bytes(kept) if file is None else file
+
+
+def too_long(source: str, max_bytes: int) -> AudioSourceError:
+    """Return the error for what is not kept any further."""
+    return AudioSourceError(
+        f"{source} goes on past {max_bytes / 1024**3:g} GiB, as if it had no end",
+        hint="give a recording that has an end; one that is really so long is sent from a file",
+        source=source,
+    )
 
 
 def _append(file: IO[bytes] | None, data: bytearray, source: str) -> IO[bytes]:
