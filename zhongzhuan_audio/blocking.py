@@ -24,7 +24,7 @@ import anyio
 from anyio.from_thread import BlockingPortal
 
 from zhongzhuan_audio.client import AsyncClient
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked, masked_items
 from zhongzhuan_audio.errors import ConfigurationError, TransportError
 from zhongzhuan_audio.events import OnEvent
 
@@ -188,7 +188,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> None:
-        api_key = masked(api_key)
+        base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
         self._begin(
             lambda: AsyncClient(
                 base_url,
