@@ -365,6 +365,46 @@ def test_an_endpoint_that_cannot_be_shows_no_key(url: str, key: str) -> None:
     assert KEY not in frames
 
 
+BAD_ADDRESSES: list[dict[str, Any]] = [
+    {"base_url": KEY},
+    {"base_url": f"https://relay.example/v1?key={KEY}"},
+    {"base_url": f"https://user:{KEY}@relay.example"},
+    {"base_url": f"https://relay.example:{KEY}"},
+    {"base_url": f"https://{KEY}:99999/v1"},
+    {"base_url": f"https://{KEY}..example"},
+    {"base_url": f"https://relay.example/{KEY}/v1/$"},
+    {"base_url": f"http://{KEY}"},
+    {"base_url": f"https://[{KEY}]"},
+]
+BAD_SETTINGS: list[dict[str, Any]] = [
+    {"proxy": KEY},
+    {"proxy": f"socks5://user:{KEY}@127.0.0.1:1080"},
+    {"proxy": f"http://user:{KEY}"},
+    {"headers": {"Authorization": f"Bearer {KEY}"}},
+    {"headers": {"X-Key": f"{KEY}\n"}},
+    {"headers": {f"Authorization: Bearer {KEY}": ""}},
+    {"headers": f"Authorization: Bearer {KEY}"},
+    {"headers": {"X-Key": KEY}, "ssl": "yes"},
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        *((Endpoint, options) for options in BAD_ADDRESSES),
+        *((kind, options) for kind in (AsyncClient, Client) for options in BAD_ADDRESSES + BAD_SETTINGS),
+    ],
+)
+def test_a_secret_in_a_wrong_place_is_shown_nowhere(kind: Any, options: dict[str, Any]) -> None:
+    """Neither in the message nor among the variables of our frames."""
+    with pytest.raises(ConfigurationError) as caught:
+        kind(**{"base_url": "https://relay.example", "api_key": "sk-another", **options})
+    lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    shown = "".join(line for line in lines if "test_client.py" not in line)
+    assert "zhongzhuan_audio/" in shown
+    assert KEY not in shown
+
+
 @pytest.mark.parametrize("kind", [AsyncClient, Client])
 @pytest.mark.parametrize("given", ["argument", "variable"])
 def test_a_constructor_that_fails_shows_no_key(kind: Any, given: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from zhongzhuan_audio.config import (
     check_kind,
     endpoints_from_options,
     masked,
+    masked_items,
 )
 from zhongzhuan_audio.errors import Attempt, ConfigurationError
 from zhongzhuan_audio.events import OnEvent
@@ -81,13 +82,16 @@ def checked_headers(headers: Mapping[str, str] | None, *, own: frozenset[str] = 
     for name, value in (headers or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise ConfigurationError("headers must be strings")
-        if not (name and name.isascii() and name.isprintable() and value.isprintable()) or " " in name or ":" in name:
-            raise ConfigurationError(f"headers hold {name!r}, whose name or value cannot stand in a header")
+        if not (name and name.isascii() and name.isprintable()) or " " in name or ":" in name:
+            # It is not shown: a whole header, with a key, may have been given for its name.
+            raise ConfigurationError("headers hold a name that cannot stand in a header")
+        if not value.isprintable():
+            raise ConfigurationError(f"headers hold {str(name)!r}, whose value cannot stand in a header")
         if name.lower() in own:
             raise ConfigurationError(
-                f"headers hold {name!r}, which the client sets itself", hint="give the key as api_key"
+                f"headers hold {str(name)!r}, which the client sets itself", hint="give the key as api_key"
             )
-    return dict(headers or {})
+    return {str(name): value for name, value in (headers or {}).items()}
 
 
 def check_options(*, timeouts: object = None, retry: object = None, on_progress: object = None) -> None:
@@ -131,7 +135,7 @@ class ClientCore:
         session: ClientSession | None = None,
         allow_http: bool = False,
     ) -> None:
-        api_key = masked(api_key)
+        base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
         self._relay: LocalRelay | None = None
         self._pipeline: Pipeline | None = None
         self._endpoints: tuple[Endpoint, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import traceback
 
 import pytest
 
@@ -10,6 +11,7 @@ from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.transport.proxies import find_proxy, parse_proxy
 
 RELAY = "https://relay.example/v1"
+PASSWORD = f"sk-{'secret'}-word"  # put together, so that a quoted source line does not hold it
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
@@ -108,13 +110,36 @@ def test_a_bare_host_and_port_means_http() -> None:
         ("socks5h://127.0.0.1:7890", "SOCKS proxy"),
         ("ftp://127.0.0.1", "not an http:// address"),
         ("http://", "not an http:// address"),
-        ("http://127.0.0.1:port", "not an address"),
+        ("http://127.0.0.1:port", "not an address — it looks like http://127.0.0.1:7890"),
+        ("sk-a-key", "not an http:// address"),
     ],
 )
 def test_what_is_no_http_proxy_is_refused(address: str, message: str) -> None:
     """Each with what to do."""
     with pytest.raises(ConfigurationError, match=message):
         parse_proxy(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"http://user:{PASSWORD}@127.0.0.1:port",
+        f"http://user:{PASSWORD}",
+        f"socks5://user:{PASSWORD}@127.0.0.1:7890",
+        f"ftp://user:{PASSWORD}@127.0.0.1",
+        f"http://user:{PASSWORD}@[::1",
+    ],
+)
+def test_a_refused_proxy_is_shown_nowhere(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the message nor among the variables of our frames, whoever named it."""
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    for call in (lambda: parse_proxy(address), lambda: find_proxy(RELAY)):
+        with pytest.raises(ConfigurationError) as caught:
+            call()
+        lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+        shown = "".join(line for line in lines if "test_proxies.py" not in line)
+        assert "transport/proxies.py" in shown
+        assert PASSWORD not in shown
 
 
 def test_the_message_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch) -> None:

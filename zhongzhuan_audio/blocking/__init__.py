@@ -11,7 +11,7 @@ from zhongzhuan_audio.blocking.core import BlockingCore
 from zhongzhuan_audio.blocking.speech import Speech
 from zhongzhuan_audio.blocking.twins import entered_as, iterate, twin_of
 from zhongzhuan_audio.client import AsyncClient
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked
+from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked, masked_items
 from zhongzhuan_audio.events import OnEvent
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Client(BlockingCore):
         headers: Mapping[str, str] | None = None,
         allow_http: bool = False,
     ) -> None:
-        api_key = masked(api_key)
+        base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
         self._begin(
             lambda: AsyncClient(
                 base_url,

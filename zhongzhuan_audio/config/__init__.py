@@ -13,6 +13,8 @@ from zhongzhuan_audio.config.keys import (
     Secret,
     check_api_key,
     masked,
+    masked_items,
+    masked_parts,
 )
 from zhongzhuan_audio.config.settings import (
     BASE_URL_VARIABLE,
@@ -41,6 +43,8 @@ __all__ = [
     "endpoints_from_options",
     "is_loopback",
     "masked",
+    "masked_items",
+    "masked_parts",
     "normalise_base_url",
     "relay_root",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlunsplit
 
+from zhongzhuan_audio.config.keys import masked, masked_parts
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["DEFAULT_BASE_URL", "is_loopback", "normalise_base_url", "relay_root"]
@@ -49,8 +50,10 @@ def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
 
     Raises:
         ConfigurationError: It is no http(s) address, holds a user, a query or a fragment, or is plain http to another
-            machine. The message never holds the address: a key or a password may stand in it by mistake.
+            machine. Neither the message nor a variable of the traceback shows the address: a key or a password may
+            stand in it by mistake.
     """
+    url = masked(url)
     parts = _split_address(url)
     host, port = _checked_authority(parts.netloc)
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
@@ -79,7 +82,7 @@ def _split_address(url: object) -> SplitResult:
     """Return an address's parts; refuse what no address of a relay has, above all what may be a secret."""
     if not isinstance(url, str):
         raise ConfigurationError(f"base_url must be a string, not {type(url).__name__}")
-    text = url.strip()
+    text = masked(url.strip())
     if not text:
         raise ConfigurationError("base_url is empty", hint=_EXAMPLE)
     if any(ch.isspace() or not ch.isprintable() for ch in text):
@@ -87,7 +90,7 @@ def _split_address(url: object) -> SplitResult:
     if "@" in text:
         raise ConfigurationError("base_url holds a user name or password", hint="give the key as api_key")
     try:
-        parts = urlsplit(text)
+        parts = masked_parts(text)
     except ValueError:
         raise ConfigurationError("base_url is not an address", hint=_EXAMPLE) from None
     if parts.scheme not in {"http", "https"}:
@@ -103,17 +106,18 @@ def _checked_authority(netloc: str) -> tuple[str, int | None]:
     match = _AUTHORITY.fullmatch(netloc)
     if match is None:
         raise ConfigurationError("base_url has no host, or no port after its colon", hint=_EXAMPLE)
-    port = int(match[2]) if match[2] else None
+    given, port = masked(match[1]), int(match[2]) if match[2] else None
+    del match
     if port is not None and not 0 < port < 2**16:
         raise ConfigurationError(f"base_url has port {port}, which does not exist", hint=_EXAMPLE)
     try:
-        if match[1].startswith("["):
-            return f"[{ipaddress.IPv6Address(match[1][1:-1])}]", port
+        if given.startswith("["):
+            return f"[{ipaddress.IPv6Address(given[1:-1])}]", port
         # An input method for Chinese gives full-width letters and dots; resolvers read them as the plain ones.
-        host = unicodedata.normalize("NFKC", match[1]).replace("。", ".").lower()
+        host = masked(unicodedata.normalize("NFKC", given).replace("。", ".").lower())
         host.encode("idna")
     except ValueError:
-        host = ""
+        host = masked("")
     if not _HOST_NAME.fullmatch(host):
         raise ConfigurationError("base_url has a host that cannot be one", hint=_EXAMPLE)
     return host, port
@@ -121,15 +125,15 @@ def _checked_authority(netloc: str) -> tuple[str, int | None]:
 
 def _versioned(path: str) -> str:
     """Return the path up to and with its version segment, adding ``/v1`` where there is none."""
-    path = re.sub("/+", "/", path).rstrip("/")
+    path = masked(re.sub("/+", "/", path).rstrip("/"))
     while match := _ENDPOINT_PATH.search(path):
-        path = path[: match.start()]
+        path = masked(path[: match.start()])
     segments: list[str] = []
-    for segment in path.split("/")[1:]:
+    for segment in map(masked, path.split("/")[1:]):
         if not _SEGMENT.fullmatch(segment):
             raise ConfigurationError("base_url has a path that no relay has", hint=_EXAMPLE)
         is_version = _VERSION_SEGMENT.fullmatch(segment) is not None
-        name = segment.lower() if is_version else segment
+        name = masked(segment.lower()) if is_version else segment
         if not (is_version and segments[-1:] == [name]):
             segments.append(name)
     if not any(_VERSION_SEGMENT.fullmatch(segment) for segment in segments):

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, TypeVar, final, overload
+from urllib.parse import SplitResult, urlsplit
 
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["API_KEY_FILE_VARIABLE", "API_KEY_VARIABLE", "ApiKey", "KeyFile", "Secret", "check_api_key", "masked"]
+__all__ = [
+    "API_KEY_FILE_VARIABLE",
+    "API_KEY_VARIABLE",
+    "ApiKey",
+    "KeyFile",
+    "Secret",
+    "check_api_key",
+    "masked",
+    "masked_items",
+    "masked_parts",
+]
 
 API_KEY_VARIABLE = "ZHONGZHUAN_API_KEY"
 API_KEY_FILE_VARIABLE = "ZHONGZHUAN_API_KEY_FILE"
@@ -40,9 +51,27 @@ def masked(value: T) -> T: ...
 def masked(value: object) -> object:
     """Return a string wrapped, as it comes, anything else as it is: the first thing to do with a key that is given.
 
-    A frame keeps its arguments, and a traceback may show them before the key is checked.
+    And with an address or a header, in whose place a key may be given. A frame keeps its arguments, and a traceback may
+    show them before they are checked.
     """
     return Secret(value) if isinstance(value, str) else value
+
+
+def masked_items(given: Mapping[str, str] | None) -> Mapping[str, str] | None:
+    """Return a mapping with its names and values wrapped, anything else as `masked` does."""
+    if isinstance(given, Mapping):
+        return {masked(name): masked(value) for name, value in given.items()}
+    return masked(given)
+
+
+def masked_parts(address: str) -> SplitResult:
+    """Return an address's parts, wrapped: a key or a password may stand in any of them.
+
+    Raises:
+        ValueError: It cannot be taken apart. The message may quote it.
+    """
+    address = masked(address)
+    return SplitResult(*map(masked, urlsplit(address)))
 
 
 def check_api_key(key: object, *, origin: str = "api_key") -> Secret:

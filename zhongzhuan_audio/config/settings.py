@@ -141,7 +141,7 @@ class Endpoint:
             ConfigurationError: One of them cannot be what it should.
         """
         # Written by hand, since the one that attrs makes would keep the key in its arguments, for tracebacks to show.
-        api_key = masked(api_key)
+        base_url, api_key = masked(base_url), masked(api_key)
         check_kind("allow_http", allow_http, bool, "a bool")
         object.__setattr__(self, "base_url", normalise_base_url(base_url, allow_http=allow_http))
         object.__setattr__(self, "api_key", api_key if callable(api_key) else check_api_key(api_key))
@@ -174,7 +174,8 @@ def endpoints_from_options(
     Raises:
         ConfigurationError: There is no key, an address or a key is malformed, or their numbers do not match.
     """
-    api_key, variables = masked(api_key), _Variables(os.environ if environ is None else environ)
+    base_url, api_key = masked(base_url), masked(api_key)
+    variables = _Variables(os.environ if environ is None else environ)
     del environ
     urls = [base_url] if base_url is not None else _listed(variables.get(BASE_URL_VARIABLE)) or [DEFAULT_BASE_URL]
     keys = [api_key] * len(urls) if api_key is not None else _keys_from(variables, len(urls))

@@ -9,11 +9,12 @@ from urllib.parse import unquote, urlsplit
 import attrs
 from aiohttp import encode_basic_auth
 
-from zhongzhuan_audio.config import Secret, is_loopback
+from zhongzhuan_audio.config import is_loopback, masked, masked_parts
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["Proxy", "find_proxy", "parse_proxy"]
 
+_EXAMPLE = "it looks like http://127.0.0.1:7890"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -38,14 +39,16 @@ def parse_proxy(address: str, *, origin: str = "proxy", from_env: bool = False) 
         from_env: Whether that is the environment.
 
     Raises:
-        ConfigurationError: It is not an http(s) address. SOCKS needs a session of the caller's own.
+        ConfigurationError: It is not an http(s) address. SOCKS needs a session of the caller's own. Neither the message
+            nor a variable of the traceback shows the address, which may hold a password.
     """
-    text = address.strip() if "://" in address else f"http://{address.strip()}"
+    address = masked(address)
     try:
-        parts = urlsplit(text)
-        port, host = parts.port, parts.hostname
-    except ValueError as error:
-        raise ConfigurationError(f"{origin} is not an address: {error}") from None
+        parts = masked_parts(address.strip() if "://" in address else f"http://{address.strip()}")
+        port, host = parts.port, masked(parts.hostname)
+    except ValueError:
+        # Its words may quote a password where the port is expected.
+        raise ConfigurationError(f"{origin} is not an address", hint=_EXAMPLE) from None
     if parts.scheme.startswith("socks"):
         raise ConfigurationError(
             f"{origin} is a SOCKS proxy, which aiohttp does not speak",
@@ -53,13 +56,15 @@ def parse_proxy(address: str, *, origin: str = "proxy", from_env: bool = False) 
             + ("trust_env=False to go without, " if from_env else "")
             + "or a session with aiohttp_socks's connector",
         )
-    if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigurationError(f"{origin} is not an http:// address", hint="it looks like http://127.0.0.1:7890")
+    # A bare word is as likely to be a key; the variables may name a host alone.
+    bare = "://" not in address and port is None and not from_env
+    if parts.scheme not in {"http", "https"} or not host or bare:
+        raise ConfigurationError(f"{origin} is not an http:// address", hint=_EXAMPLE)
     netloc = f"[{host}]" if ":" in host else host
     headers: dict[str, str] | None = None
     if parts.username is not None:
         credentials = encode_basic_auth(unquote(parts.username), unquote(parts.password or ""), "utf-8")
-        headers = {"Proxy-Authorization": Secret(credentials)}
+        headers = {"Proxy-Authorization": masked(credentials)}
     return Proxy(url=f"{parts.scheme}://{netloc}{f':{port}' if port else ''}", headers=headers, from_env=from_env)
 
 
@@ -78,7 +83,7 @@ def find_proxy(base_url: str) -> Proxy | None:
     host = parts.hostname or ""
     if is_loopback(host):
         return None
-    proxies = urllib.request.getproxies()
+    proxies = {scheme: masked(address) for scheme, address in urllib.request.getproxies().items()}
     address = proxies.get(parts.scheme) or proxies.get("all")
     if not address or _is_exempt(host, parts.port or _PORTS.get(parts.scheme), proxies.get("no", "")):
         return None
