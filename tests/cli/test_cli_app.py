@@ -30,8 +30,8 @@ def test_it_helps(argv, capsys):
     [
         (
             "transcribe",
-            """--format --output-dir --prompt --model --temperature --concurrency --local --base-url --api-key-file
-            --allow-http --verbose --language""",
+            """--format --output-dir --prompt --model --temperature --concurrency --local --language --base-url
+            --api-key-file --allow-http --verbose""",
         ),
         (
             "translate",
