@@ -64,7 +64,7 @@ def relay(scripted_engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> I
 
 @asynccontextmanager
 async def _listening(app: web.Application, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"

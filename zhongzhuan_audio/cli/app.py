@@ -10,6 +10,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from zhongzhuan_audio._version import __version__
 from zhongzhuan_audio.cli.balance import balance
+from zhongzhuan_audio.cli.doctor import doctor
 from zhongzhuan_audio.cli.exit_codes import INTERRUPTED, OK, WRONG_USAGE
 from zhongzhuan_audio.cli.models import models
 from zhongzhuan_audio.cli.render import complain
@@ -48,6 +49,7 @@ def _app() -> App:
     app.command(speak)
     app.command(models)
     app.command(balance)
+    app.command(doctor)
     app.command(serve)
     app.register_install_completion_command(help="Teach the shell to complete this command.")
     app["--help"].help = "Show this and end."
