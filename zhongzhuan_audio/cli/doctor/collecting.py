@@ -30,30 +30,36 @@ from zhongzhuan_audio.transport.session import Network
 
 __all__ = ["examine", "second_of_tone"]
 
-_CONNECT_S = 5.0
-_ANSWER_S = 10.0
-"""A relay that lists no models within this is as good as dead."""
 _TRIAL_S = 60.0
 _ONCE = RetryPolicy(max_attempts=1)
 _SAMPLE_RATE = 16_000
 _TONE_HZ = 440
 
 
-async def examine(endpoint: Endpoint, *, key: ConfigurationError | None, paid: bool) -> EndpointFacts:
-    """Find out about an endpoint, within some 15 seconds; with a trial within some 75.
+async def examine(
+    endpoint: Endpoint,
+    *,
+    key: ConfigurationError | None,
+    paid: bool,
+    connect_s: float = 5.0,
+    answer_s: float = 10.0,
+) -> EndpointFacts:
+    """Find out about an endpoint, within some 15 seconds; with a trial within a minute more.
 
     Args:
         endpoint: The relay, with its key or with what stands for one.
         key: Why there is no key, so that what needs one is not asked.
         paid: Whether to transcribe one second.
+        connect_s: Seconds for a connection, and again for TLS.
+        answer_s: Seconds for an answer; a relay that lists no models within them is as good as dead.
     """
-    timeouts = Timeouts(connect_s=_CONNECT_S, answer_stall_s=_ANSWER_S, attempt_s=_ANSWER_S)
+    timeouts = Timeouts(connect_s=connect_s, answer_stall_s=answer_s, attempt_s=answer_s)
     client = AsyncClient(endpoints=[endpoint], timeouts=timeouts, retry=_ONCE)
     async with client, asyncio.TaskGroup() as group:
         proxy = group.create_task(_proxy(endpoint.base_url))
-        reach = group.create_task(_reach(endpoint.base_url))
+        reach = group.create_task(_reach(endpoint.base_url, connect_s))
         listing = group.create_task(_list(client))
-        balance = None if key else group.create_task(_balance(client))
+        balance = None if key else group.create_task(_balance(client, answer_s + connect_s))
         trial = None if key or not paid else group.create_task(_try(client, listing))
     return EndpointFacts(
         base_url=endpoint.base_url,
@@ -74,10 +80,10 @@ async def _proxy(base_url: str) -> ProxyFacts | ConfigurationError:
         return error
 
 
-async def _reach(base_url: str) -> Reach | ZhongzhuanError:
+async def _reach(base_url: str, connect_s: float) -> Reach | ZhongzhuanError:
     try:
         route = await asyncio.to_thread(Network().find_route, base_url)
-        return await probe(route, patience_s=_CONNECT_S)
+        return await probe(route, patience_s=connect_s)
     except ZhongzhuanError as error:
         return error
 
@@ -97,15 +103,15 @@ async def _list(client: AsyncClient) -> Listing:
     return Listing(outcome=outcome, headers=headers, heard_at=_now())
 
 
-async def _balance(client: AsyncClient) -> Balance | ZhongzhuanError:
+async def _balance(client: AsyncClient, patience_s: float) -> Balance | ZhongzhuanError:
     try:
         # It is up to three requests.
-        async with asyncio.timeout(_ANSWER_S + _CONNECT_S):
+        async with asyncio.timeout(patience_s):
             return await client.balance()
     except ZhongzhuanError as error:
         return error
     except TimeoutError:
-        return TimedOutError(f"no answer within {_ANSWER_S + _CONNECT_S:g} s")
+        return TimedOutError(f"no answer within {patience_s:g} s")
 
 
 async def _try(client: AsyncClient, listing: asyncio.Task[Listing]) -> Trial | ZhongzhuanError | None:
@@ -113,7 +119,7 @@ async def _try(client: AsyncClient, listing: asyncio.Task[Listing]) -> Trial | Z
     model = None if isinstance(found, ZhongzhuanError) else choose_model(found)
     if model is None:
         return None
-    timeouts = Timeouts(connect_s=_CONNECT_S, answer_stall_s=_TRIAL_S, attempt_s=_TRIAL_S)
+    timeouts = Timeouts(answer_stall_s=_TRIAL_S, attempt_s=_TRIAL_S)
     began = asyncio.get_running_loop().time()
     try:
         await client.transcribe(("second.wav", second_of_tone()), model=model, timeouts=timeouts)

@@ -21,7 +21,8 @@ _EYEBALLS_S = 0.25
 """After which the next address of a name is tried beside the first. Source: RFC 8305, section 8."""
 _PROXY_HINT = "check that the proxy runs and lets you through"
 _REACH_HINT = "check the address and the network; behind a proxy set HTTPS_PROXY"
-_TLS_HINT = "for a company's own authority set SSL_CERT_FILE; check this machine's clock too"
+_CERTIFICATE_HINT = "for a company's own authority set SSL_CERT_FILE; check this machine's clock too"
+_TLS_HINT = "check the address, and what stands in between: a proxy, a gateway, a captive network"
 _FINE = range(200, 300)
 
 
@@ -96,18 +97,21 @@ async def _secure(
     context = route.ssl
     if not isinstance(context, ssl_module.SSLContext):
         context = await asyncio.to_thread(ssl_module.create_default_context)
+    hint = _TLS_HINT
     try:
         async with asyncio.timeout(patience_s):
             await writer.start_tls(context, server_hostname=url.raw_host)
     except TimeoutError:
         reason = f"nothing came for {patience_s:g} s"
-    except (OSError, ValueError) as error:
+    except ssl_module.SSLCertVerificationError as error:
+        reason, hint = error.verify_message, _CERTIFICATE_HINT
+    except OSError as error:
         reason = _reason(error)
     else:
         secured = writer.get_extra_info("ssl_object")
         until = ssl_module.cert_time_to_seconds(secured.getpeercert()["notAfter"])
         return TlsFacts(version=secured.version(), expires_at=datetime.fromtimestamp(until, UTC))
-    return TransportError(f"no TLS with {url.host}: {reason}", endpoint=route.endpoint, hint=_TLS_HINT)
+    return TransportError(f"no TLS with {url.host}: {reason}", endpoint=route.endpoint, hint=hint)
 
 
 def _whom(route: Route) -> str:
@@ -124,10 +128,9 @@ def _peer(writer: asyncio.StreamWriter) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: OSError) -> str:
     if isinstance(error, ssl_module.SSLError):
-        return str(getattr(error, "verify_message", "") or error.reason or error)
+        spoken = error.reason != "WRONG_VERSION_NUMBER"
+        return str(error.reason or error) if spoken else "what answers there does not speak it"
     # asyncio's own words quote the address that the message has already.
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error) or type(error).__name__
+    return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
