@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from anyio.from_thread import start_blocking_portal
 
 from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
@@ -19,6 +22,7 @@ from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 KEY = "sk-very-secret-0123456789"
 SOUND = b"ID3\x04\x00 not much of a sound" * 40
 
+Serve = Callable[..., str]
 Start = Callable[..., "subprocess.Popen[bytes]"]
 Spooled = tuple[Path, Callable[[int, int], None]]
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -56,6 +60,32 @@ def relay(scripted_engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.setenv("ZHONGZHUAN_BASE_URL", relay.base_url)
         monkeypatch.setenv("ZHONGZHUAN_API_KEY", KEY)
         yield relay
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.fixture
+def serve_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Return a function that serves an aiohttp application from a thread of its own, and gives its address.
+
+    The variables point at the last one that was served.
+    """
+    with start_blocking_portal() as portal, ExitStack() as stack:
+
+        def serve_app(app: web.Application, tls: ssl.SSLContext | None = None) -> str:
+            url = stack.enter_context(portal.wrap_async_context_manager(_listening(app, tls)))
+            monkeypatch.setenv("ZHONGZHUAN_BASE_URL", url)
+            monkeypatch.setenv("ZHONGZHUAN_API_KEY", KEY)
+            return url
+
+        yield serve_app
 
 
 @pytest.fixture

@@ -20,7 +20,17 @@ def test_it_helps(argv, capsys):
     assert out.startswith("Usage: zhongzhuan-audio COMMAND\n")
     assert all(
         word in out
-        for word in ("transcribe", "translate", "serve", "--version", "--install-completion", "ZHONGZHUAN_API_KEY")
+        for word in (
+            "transcribe",
+            "translate",
+            "speak",
+            "models",
+            "balance",
+            "serve",
+            "--version",
+            "--install-completion",
+            "ZHONGZHUAN_API_KEY",
+        )
     )
     assert err == ""
 
@@ -30,14 +40,21 @@ def test_it_helps(argv, capsys):
     [
         (
             "transcribe",
-            """--format --output-dir --prompt --model --temperature --concurrency --local --base-url --api-key-file
-            --allow-http --verbose --language""",
+            """--format --output-dir --prompt --model --temperature --concurrency --local --language --base-url
+            --api-key-file --allow-http --verbose""",
         ),
         (
             "translate",
             """--format --output-dir --prompt --model --temperature --concurrency --local --base-url --api-key-file
             --allow-http --verbose""",
         ),
+        (
+            "speak",
+            """--output --file --model --voice --speed --instructions --format --local --base-url --api-key-file
+            --allow-http --verbose""",
+        ),
+        ("models", "--json --local --base-url --api-key-file --allow-http --verbose"),
+        ("balance", "--json --local --base-url --api-key-file --allow-http --verbose"),
         ("serve", "--host --port --api-key --model-dir --faults"),
     ],
 )
@@ -46,7 +63,7 @@ def test_each_option_has_one_line(command, options, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     assert run([command, "--help"]) == 0
     out = capsys.readouterr().out
-    lines = [line.strip("│ ") for line in out[out.index("Parameters") :].splitlines()[1:-1]]
+    lines = [line.strip("│* ") for line in out[out.index("Parameters") :].splitlines()[1:-1]]
     assert [line.split()[0] for line in lines] == options.split()
     assert "no-" not in out
 
@@ -74,6 +91,9 @@ def test_it_tells_its_version(capsys):
         (["transcribe", "a.mp3", "--format", "xml"], 'Invalid value "xml" for --format'),
         (["transcribe", "a.mp3", "--concurrency", "0"], 'Invalid value "0" for --concurrency'),
         (["transcribe", "a.mp3", "--temperature", "warm"], "Invalid value for --temperature"),
+        (["speak", "Hello"], "--output"),
+        (["speak", "Hello", "-o", "a.mp3", "--format", "m4a"], 'Invalid value "m4a" for --format'),
+        (["models", "here"], "Unused Tokens"),
         (["serve", "--port", "65536"], 'Invalid value "65536" for --port'),
         (["serve", "here"], "Unused Tokens"),
     ],
@@ -118,7 +138,9 @@ def test_streams_that_are_no_text_files_are_left_alone(monkeypatch):
     assert stream.written == "zhongzhuan-audio: language 'chinese' is not an ISO 639-1 code — use 'zh'\n"
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["transcribe", "--help"], ["serve", "--help"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["transcribe", "--help"], ["speak", "--help"], ["serve", "--help"]]
+)
 def test_help_is_quick(argv):
     """What only says something loads neither the client nor the relay, nor what they stand on."""
     script = (

@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from zhongzhuan_audio._version import __version__
+from zhongzhuan_audio.cli.balance import balance
+from zhongzhuan_audio.cli.doctor import doctor
 from zhongzhuan_audio.cli.exit_codes import INTERRUPTED, OK, WRONG_USAGE
+from zhongzhuan_audio.cli.models import models
 from zhongzhuan_audio.cli.render import complain
 from zhongzhuan_audio.cli.serve import serve
+from zhongzhuan_audio.cli.speak import speak
 from zhongzhuan_audio.cli.transcribe import transcribe
 from zhongzhuan_audio.cli.translate import translate
 from zhongzhuan_audio.cli.wording import in_options
@@ -20,7 +24,8 @@ from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["run"]
 
-_HELP = f"""Turn recordings into text, through a relay or on this machine.
+_HELP = f"""Turn recordings into text, and text into speech, through a relay or on this
+machine.
 
 The relay's key is read from {API_KEY_VARIABLE}, or from the file that
 {API_KEY_FILE_VARIABLE} names; its address from {BASE_URL_VARIABLE},
@@ -41,6 +46,10 @@ def _app() -> App:
     )
     app.command(transcribe)
     app.command(translate)
+    app.command(speak)
+    app.command(models)
+    app.command(balance)
+    app.command(doctor)
     app.command(serve)
     app.register_install_completion_command(help="Teach the shell to complete this command.")
     app["--help"].help = "Show this and end."

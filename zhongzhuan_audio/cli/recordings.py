@@ -15,15 +15,16 @@ import attrs
 from cyclopts import CycloptsError, Parameter
 from cyclopts.validators import Number
 
+from zhongzhuan_audio.cli.asking import Local, RelayOptions, check_local, open_client
 from zhongzhuan_audio.cli.exit_codes import FAILED
 from zhongzhuan_audio.cli.plan import STDIN, describe_repeats, plan_targets, prepare_folder, resolve_names
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, print_bytes
 from zhongzhuan_audio.cli.signals import sigterm_interrupts
 from zhongzhuan_audio.cli.work import UNTIMED_SUFFIX, Form, Job, Work
+from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.client import AsyncClient
     from zhongzhuan_audio.models import Transcription
     from zhongzhuan_audio.protocol.request import ResponseFormat
 
@@ -70,11 +71,7 @@ class RecordingOptions:
     concurrency: Annotated[
         int, Parameter(metavar="N", help="How many recordings at once.", validator=Number(gte=1))
     ] = 4
-    local: Annotated[bool, Parameter(help="Do it on this machine: no key.", show_default=False)] = False
-    base_url: Annotated[str | None, Parameter(metavar="URL", help="The relay's address.")] = None
-    api_key_file: Annotated[Path | None, Parameter(metavar="FILE", help="File that holds the key.")] = None
-    allow_http: Annotated[bool, Parameter(help="Allow plain http to another machine.", show_default=False)] = False
-    verbose: Annotated[bool, Parameter(help="Say on stderr what is done.", show_default=False)] = False
+    local: Local = False
 
 
 @Parameter(name="*")
@@ -97,6 +94,7 @@ def run_on_recordings(
     verb: Verb,
     files: Sequence[str],
     options: RecordingOptions,
+    relay: RelayOptions,
     arguments: Mapping[str, Any],
     check: Callable[..., object],
 ) -> int:
@@ -106,6 +104,7 @@ def run_on_recordings(
         verb: What.
         files: Names, as they were given.
         options: Those of the command line.
+        relay: Which relay is asked.
         arguments: What the client's method is given, the recording aside.
         check: Takes the same, and finds what is wrong with it before any request.
 
@@ -115,29 +114,32 @@ def run_on_recordings(
     counts = resolve_names(files)
     names = tuple(counts)
     check(**arguments)
+    check_local(relay, local=options.local)
     _check(options, names)
     if (repeats := describe_repeats(counts)) is not None:
         complain(repeats)
     with sigterm_interrupts() as interruption:
         try:
-            return _work_through(verb, names, options, arguments)
+            return _work_through(verb, names, options, relay, arguments)
         except KeyboardInterrupt as interrupt:
             complain(str(interrupt) or "zhongzhuan-audio: interrupted")
             return interruption.exit_code
 
 
-def _work_through(verb: Verb, names: Sequence[str], options: RecordingOptions, arguments: Mapping[str, Any]) -> int:
+def _work_through(
+    verb: Verb, names: Sequence[str], options: RecordingOptions, relay: RelayOptions, arguments: Mapping[str, Any]
+) -> int:
     """Do it.
 
     Raises:
         KeyboardInterrupt: Interrupted, with a sum of what is done where the work had begun.
     """
     with ExitStack() as stack:
-        stack.enter_context(logging_to_stderr(wanted=options.verbose))
-        client = _client(options)
+        stack.enter_context(logging_to_stderr(wanted=relay.verbose))
+        client = open_client(relay, local=options.local, limits=Limits(max_concurrency=options.concurrency))
         jobs = _jobs(options, names)
         read_already = {STDIN: stack.enter_context(_kept_stdin())} if STDIN in names else {}
-        reporter = Reporter(len(jobs), bar=not options.verbose)
+        reporter = Reporter(len(jobs), bar=not relay.verbose)
         form, suffix = _FORMS[options.format]
 
         async def ask(name: str, sent: Callable[[int, int], None] | None) -> Transcription:
@@ -169,8 +171,6 @@ def _check(options: RecordingOptions, names: Sequence[str]) -> None:
     Raises:
         ConfigurationError: Something is.
     """
-    if options.local and (options.base_url is not None or options.api_key_file is not None):
-        raise ConfigurationError("--local asks no relay", hint="leave out --base-url and --api-key-file")
     if options.output_dir is None and len(names) > 1:
         raise ConfigurationError("several recordings do not go to stdout", hint="name a folder with --output-dir")
     if options.output_dir is None and sys.stdout is None:
@@ -185,34 +185,6 @@ def asked_format(format: Format, model: str) -> ResponseFormat:  # noqa: A002 - 
         return "json"
     timed = not model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
     return "verbose_json" if timed or format == "verbose_json" else "json"
-
-
-def _client(options: RecordingOptions) -> AsyncClient:
-    """Return the client, with a key that can be read.
-
-    Raises:
-        ConfigurationError: There is no key, or a setting is wrong.
-        MissingExtraError: The embedded relay is wanted and not installed.
-    """
-    # The client imports aiohttp, a sixth of a second that --help does not need.
-    from zhongzhuan_audio.client import AsyncClient
-    from zhongzhuan_audio.config import BASE_URL_VARIABLE, KeyFile, Limits, endpoints_from_options
-
-    limits = Limits(max_concurrency=options.concurrency)
-    if options.local:
-        # It hears one recording after the other, so that the last of some long ones may well wait for an hour.
-        return AsyncClient.local(limits=limits)
-    key_file = None if options.api_key_file is None else KeyFile(options.api_key_file)
-    try:
-        endpoints = endpoints_from_options(options.base_url, key_file, allow_http=options.allow_http)
-    except ConfigurationError as error:
-        if options.base_url is None:
-            error.message = error.message.replace("base_url", BASE_URL_VARIABLE)
-        raise
-    for endpoint in endpoints:
-        if isinstance(endpoint.api_key, KeyFile):
-            endpoint.api_key()
-    return AsyncClient(endpoints=endpoints, limits=limits)
 
 
 def _jobs(options: RecordingOptions, names: Sequence[str]) -> list[Job]:

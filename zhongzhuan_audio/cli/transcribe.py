@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from zhongzhuan_audio.cli.asking import RelayOptions
 from zhongzhuan_audio.cli.recordings import Files, TranscribeOptions, asked_format, run_on_recordings
 
 __all__ = ["transcribe"]
 
 _DEFAULTS = TranscribeOptions()
+_RELAY = RelayOptions()
 
 
-def transcribe(*files: Files, options: TranscribeOptions = _DEFAULTS) -> int:
+def transcribe(*files: Files, options: TranscribeOptions = _DEFAULTS, relay: RelayOptions = _RELAY) -> int:
     """Turn recordings into text, subtitles or JSON.
 
     One recording's transcript goes to stdout; with --output-dir each gets a file.
@@ -25,4 +27,4 @@ def transcribe(*files: Files, options: TranscribeOptions = _DEFAULTS) -> int:
         "response_format": asked_format(options.format, options.model),
         "temperature": options.temperature,
     }
-    return run_on_recordings("transcribe", files, options, arguments, transcription_fields)
+    return run_on_recordings("transcribe", files, options, relay, arguments, transcription_fields)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from zhongzhuan_audio.cli.asking import RelayOptions
 from zhongzhuan_audio.cli.recordings import Files, RecordingOptions, asked_format, run_on_recordings
 
 __all__ = ["translate"]
 
 _DEFAULTS = RecordingOptions()
+_RELAY = RelayOptions()
 
 
-def translate(*files: Files, options: RecordingOptions = _DEFAULTS) -> int:
+def translate(*files: Files, options: RecordingOptions = _DEFAULTS, relay: RelayOptions = _RELAY) -> int:
     """Turn recordings in any language into English text, subtitles or JSON.
 
     One recording's text goes to stdout; with --output-dir each gets a file. Many
@@ -23,4 +25,4 @@ def translate(*files: Files, options: RecordingOptions = _DEFAULTS) -> int:
         "response_format": asked_format(options.format, options.model),
         "temperature": options.temperature,
     }
-    return run_on_recordings("translate", files, options, arguments, translation_fields)
+    return run_on_recordings("translate", files, options, relay, arguments, translation_fields)

@@ -20,15 +20,17 @@ _HINTS = [
         (r"allow_http=True \(--allow-http\)", "--allow-http"),
         (r"(?:as|with) base_url\b", "with --base-url"),
         (r"(?<!-)\bbase_url\b", "--base-url"),
+        (r"response_format='(\w+)'", r"--format \1"),
         # What the command has no option for.
         (rf"(?:,? or|;) {_TUNING}|{_TUNING}, or |^{_TUNING}$", ""),
         (r",? or \S* ?allow_download=True\S* to fetch one", ""),
         (r",? or pass ssl=", ""),
-        (r"; strict=False sends it all the same", ""),
+        (r"; strict=False sends it all the same|(?:; |^)strict=False takes it as it is", ""),
         (r"; trust_env=False goes without|,? ?trust_env=False to go without", ""),
         (r",? or a session with aiohttp_socks's connector", ""),
     )
 ]
+_TEXT = re.compile(r"\Ainput (?=has|is)")
 _ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port)\b")
 
 
@@ -39,4 +41,5 @@ def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
             error.hint = pattern.sub(words, error.hint)
     if isinstance(error, ConfigurationError):
         error.message = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", error.message)
+        error.message = _TEXT.sub("the text ", error.message)
     return error
