@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from urllib.parse import SplitResult, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from zhongzhuan_audio.config.keys import masked, masked_parts
 from zhongzhuan_audio.errors import ConfigurationError
