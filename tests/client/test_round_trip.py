@@ -23,9 +23,6 @@ PLAIN = jiwer.Compose(
     [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip(), jiwer.ReduceToListOfListOfWords()]
 )
 AMERICANS = (
-    "And so, my fellow Americans, ask not what your country can do for you, "
-    "ask what you can do for your country."
-)
     "And so, my fellow Americans, ask not what your country can do for you, ask what you can do for your country."
 )
 
