@@ -132,7 +132,7 @@ def test_extras_as_rows():
         ]
     )
     assert (whole.state, whole.detail) == ("ok", "simplified and traditional script: opencc 1.2")
-    assert (part.state, part.detail) == ("skip", "not installed (without numpy): decode, compress and cut recordings")
+    assert (part.state, part.detail) == ("skip", "without numpy: decode, compress and cut recordings")
     assert (none.state, none.hint) == ("skip", "pip install 'zhongzhuan-audio[voice]'")
     assert not any("pip" in line for line in plain_lines([whole, part, none]))
 
