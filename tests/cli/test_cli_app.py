@@ -26,6 +26,7 @@ def test_it_helps(argv, capsys):
             "speak",
             "models",
             "balance",
+            "doctor",
             "serve",
             "--version",
             "--install-completion",
@@ -54,6 +55,7 @@ def test_it_helps(argv, capsys):
             --allow-http --verbose""",
         ),
         ("models", "--json --local --base-url --api-key-file --allow-http --verbose"),
+        ("doctor", "--paid --json --base-url --api-key-file --allow-http --verbose"),
         ("balance", "--json --local --base-url --api-key-file --allow-http --verbose"),
         ("serve", "--host --port --api-key --model-dir --faults"),
     ],
@@ -139,7 +141,15 @@ def test_streams_that_are_no_text_files_are_left_alone(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["--version"], ["transcribe", "--help"], ["speak", "--help"], ["serve", "--help"]]
+    "argv",
+    [
+        ["--help"],
+        ["--version"],
+        ["transcribe", "--help"],
+        ["speak", "--help"],
+        ["doctor", "--help"],
+        ["serve", "--help"],
+    ],
 )
 def test_help_is_quick(argv):
     """What only says something loads neither the client nor the relay, nor what they stand on."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -36,11 +37,15 @@ class Speaker:
     breaks_off: bool = False
     came: threading.Event = attrs.field(factory=threading.Event)
     waits: bool = False
+    meanwhile: Callable[[], object] | None = None
+    """Done before the answer."""
 
     async def speak(self, request):
         """Answer a request."""
         self.asked.append(await request.json())
         self.came.set()
+        if self.meanwhile is not None:
+            self.meanwhile()
         if self.answers:
             return self.answers.pop(0)
         response = web.StreamResponse()
@@ -221,6 +226,23 @@ def test_a_retry_that_may_have_been_billed_is_told(speaker, folder, capsys):
     assert capsys.readouterr().err.splitlines()[1:] == [
         "it took more than one attempt, and a failed one may have been billed"
     ]
+
+
+def test_a_folder_that_vanishes_is_told(speaker, folder, capsys):
+    """The sound had been paid for, and the line says that it may be so."""
+    (folder / "out").mkdir()
+    speaker.meanwhile = (folder / "out").rmdir
+    assert run(["speak", "Hello", "-o", "out/hello.mp3"]) == 1
+    assert capsys.readouterr().err == (
+        "zhongzhuan-audio: cannot write out/hello.mp3: No such file or directory (may have been billed)\n"
+    )
+
+
+def test_a_relay_that_is_silent_is_no_fault_of_the_file(folder, capsys, monkeypatch, unused_tcp_port):
+    """What ran out of time, or found nobody, is told as that."""
+    monkeypatch.setenv("ZHONGZHUAN_API_KEY", "sk-1")
+    assert run(["speak", "Hello", "-o", "x.mp3", "--base-url", f"http://127.0.0.1:{unused_tcp_port}"]) == 1
+    assert "no connection to 127.0.0.1" in capsys.readouterr().err
 
 
 def test_a_full_disk_is_told(speaker, folder, command):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import attrs
@@ -16,6 +16,7 @@ from anyio.from_thread import start_blocking_portal
 
 from zhongzhuan_audio.cli import run
 
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Rows = dict[str, dict[str, Any]]
 Examine = Callable[..., tuple[int, Rows]]
 
@@ -103,6 +104,7 @@ class Tunnel:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
             await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
         writer.close()
+        await writer.wait_closed()
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -117,27 +119,40 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 @asynccontextmanager
-async def _tunnelling(tunnel: Tunnel) -> AsyncIterator[None]:
+async def _listening(serve: Handler) -> AsyncIterator[int]:
     tasks: set[asyncio.Task[None]] = set()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        await tunnel.serve(reader, writer)
+        try:
+            with suppress(ConnectionError):
+                await serve(reader, writer)
+        finally:
+            writer.transport.abort()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    tunnel.port = server.sockets[0].getsockname()[1]
-    yield
+    server = await asyncio.start_server(serve_one, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
     server.close()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # for the sockets to be closed
+
+
+@pytest.fixture
+def listening() -> Callable[[Handler], AbstractAsyncContextManager[int]]:
+    """Return what serves connections with a function in the running loop, and gives the port."""
+    return _listening
 
 
 @pytest.fixture
 def tunnel() -> Iterator[Tunnel]:
     """The proxy, in a thread of its own."""
     tunnel = Tunnel()
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(_tunnelling(tunnel)):
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(_listening(tunnel.serve)) as tunnel.port,
+    ):
         yield tunnel

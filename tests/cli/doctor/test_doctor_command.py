@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
 import signal
 import socket
 import ssl
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -50,7 +52,7 @@ def test_a_healthy_relay(clinic, serve_app, examined):
     }
     assert rows["address"]["detail"].startswith(f"reached at {url.removeprefix('http://')} in ")
     assert rows["TLS"]["detail"] == "not https, on this machine"
-    assert rows["models"]["detail"] == "gpt-4o-transcribe, whisper-1 (of 3 models)"
+    assert rows["models"]["detail"] == "gpt-4o-transcribe, whisper-1 (of 3 listed)"
     assert rows["balance"]["detail"] == "5.00 USD left"
     assert "--paid" in rows["test"]["detail"]
     assert {path for path, _ in clinic.requests} == {
@@ -180,9 +182,9 @@ def test_the_key_comes_from_a_file(clinic, serve_app, examined, folder, monkeypa
 @pytest.mark.parametrize(
     ("names", "state", "detail"),
     [
-        (["gpt-4o", "tts-1"], "fail", "none of 2 can transcribe, by their names"),
-        ([], "fail", "none of 0 can transcribe, by their names"),
-        (["FunAudioLLM/SenseVoiceSmall"], "ok", "FunAudioLLM/SenseVoiceSmall (of 1 models)"),
+        (["gpt-4o", "tts-1"], "fail", "none of 2 listed can transcribe, by their names"),
+        ([], "fail", "none of 0 listed can transcribe, by their names"),
+        (["FunAudioLLM/SenseVoiceSmall"], "ok", "FunAudioLLM/SenseVoiceSmall (of 1 listed)"),
     ],
 )
 def test_models(clinic, serve_app, examined, names, state, detail):
@@ -211,7 +213,7 @@ def test_a_balance(clinic, serve_app, examined, dollars, state):
     [
         (0, "ok", "as the relay's"),
         (-0.05, "ok", "3 min ahead of the relay's"),
-        (3, "warn", "3 h behind the relay's"),
+        (3.005, "warn", "3 h behind the relay's"),
         (-49, "warn", "2 d 1 h ahead of the relay's"),
     ],
 )
@@ -454,6 +456,22 @@ def test_a_terminal_gets_a_table(clinic, serve_app, start, encoding):
     assert b"\x1b[1;31mfail" in shown
     assert b"to do: the address is not that of the relay's API" in shown
     assert ("│" if encoding == "utf-8" else "|").encode() in shown
+
+
+def test_a_terminal_that_takes_nothing(clinic, serve_app, monkeypatch, capsys):
+    """It is a failure, and said so."""
+
+    class Gone(io.StringIO):
+        def isatty(self):
+            return True
+
+        def write(self, _):
+            raise OSError(5, "Input/output error")
+
+    serve_app(clinic.app())
+    monkeypatch.setattr(sys, "stdout", Gone())
+    assert run(["doctor"]) == 1
+    assert capsys.readouterr().err == "cannot write to stdout: Input/output error\n"
 
 
 @pytest.mark.parametrize("wrong", ["", "x"])

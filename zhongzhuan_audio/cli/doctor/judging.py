@@ -142,10 +142,10 @@ def _models(facts: EndpointFacts) -> Row:
     suitable = suitable_models(outcome)
     if not suitable:
         hint = "enable one for the token, such as whisper-1, on the relay's own page"
-        return _row(facts, "models", "fail", f"none of {len(outcome)} can transcribe, by their names", hint)
+        return _row(facts, "models", "fail", f"none of {len(outcome)} listed can transcribe, by their names", hint)
     more = len(suitable) - _SHOWN_MODELS
     shown = ", ".join(suitable[:_SHOWN_MODELS]) + (f" and {more} more" if more > 0 else "")
-    return _row(facts, "models", "ok", f"{shown} (of {len(outcome)} models)")
+    return _row(facts, "models", "ok", f"{shown} (of {len(outcome)} listed)")
 
 
 def _balance(facts: EndpointFacts) -> Row:

@@ -73,6 +73,6 @@ def _of_extra(extra: Extra) -> Row:
     check, purpose = f"[{extra.name}]", PURPOSES[extra.name]
     if extra.installed and not extra.missing:
         return Row(check=check, state="ok", detail=f"{purpose}: {', '.join(extra.installed)}")
-    lacking = f" (without {', '.join(extra.missing)})" if extra.installed else ""
+    state = f"without {', '.join(extra.missing)}" if extra.installed else "not installed"
     hint = MissingExtraError(extra=extra.name).hint or ""
-    return Row(check=check, state="skip", detail=f"not installed{lacking}: {purpose}", hint=hint)
+    return Row(check=check, state="skip", detail=f"{state}: {purpose}", hint=hint)
