@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 from yarl import URL
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import ApiKey, Endpoint, KeyFile, Secret, Timeouts, check_api_key, masked
 from zhongzhuan_audio.errors import (
     APIError,
@@ -121,10 +122,12 @@ async def attempt(
             endpoint=endpoint.base_url,
             retryable=True,
             billed="maybe" if whole else "no",
-            hint="raise Timeouts.attempt_s",
+            hint=Advice("raise Timeouts.attempt_s"),
         ) from None
     raise TransportError(
-        f"{url.host} redirects without end", endpoint=endpoint.base_url, hint="check base_url: it is not the relay's"
+        f"{url.host} redirects without end",
+        endpoint=endpoint.base_url,
+        hint=Advice("check base_url: it is not the relay's", command="check --base-url: it is not the relay's"),
     )
 
 
@@ -140,7 +143,10 @@ def _follow(url: URL, location: str, endpoint: str) -> URL:
         raise TransportError(
             f"{url.host} redirects to {where}; the key is not sent there",
             endpoint=endpoint,
-            hint="if that is the relay's own address, give it as base_url",
+            hint=Advice(
+                "if that is the relay's own address, give it as base_url",
+                command="if that is the relay's own address, give it with --base-url",
+            ),
         )
     return target
 

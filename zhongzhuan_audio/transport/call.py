@@ -6,6 +6,7 @@ import time
 
 import attrs
 
+from zhongzhuan_audio.advice import with_more
 from zhongzhuan_audio.config import RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import Attempt, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
@@ -133,6 +134,5 @@ class Call:
         if any(made.billed == "maybe" for made in self.attempts):
             error.billed = "maybe"
         if reason:
-            reason = f"not tried again: {reason}"
-            error.hint = f"{error.hint}; {reason}" if error.hint else reason
+            error.hint = with_more(error.hint, f"not tried again: {reason}")
         return error

@@ -11,6 +11,7 @@ from typing import TypeVar, assert_never
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Endpoint, RetryPolicy, Timeouts
 from zhongzhuan_audio.errors import (
     Attempt,
@@ -272,7 +273,7 @@ class Pipeline:
             endpoint=self._failover.endpoints[call.trial.index].base_url if call.trial else "",
             retryable=True,
             billed="maybe" if call.may_be_billed() else "no",
-            hint="raise RetryPolicy.deadline_s",
+            hint=Advice("raise RetryPolicy.deadline_s"),
         )
 
     def _tell(self, event: Event) -> None:

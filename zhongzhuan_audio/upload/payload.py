@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from aiohttp.payload import Payload
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import TimedOutError
 from zhongzhuan_audio.upload.movement import moving
 from zhongzhuan_audio.upload.readers import Reader
@@ -208,7 +209,10 @@ class UploadPayload(Payload):
                 f"the upload stood still for {self._stall_s:g} s",
                 phase="upload",
                 retryable=True,
-                hint="the link or the relay is stuck; try again, or raise Timeouts.upload_stall_s",
+                hint=Advice(
+                    "the link or the relay is stuck; try again, or raise Timeouts.upload_stall_s",
+                    command="the link or the relay is stuck; try again",
+                ),
             ) from None
 
     def _report(self, sent_bytes: int) -> None:
