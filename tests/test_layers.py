@@ -16,6 +16,7 @@ PACKAGE = Path(zhongzhuan_audio.__file__).parent
 
 LEVELS = {
     "errors": 0,
+    "advice": 0,
     "_version": 0,
     "config": 1,
     "events": 1,

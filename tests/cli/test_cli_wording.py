@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from zhongzhuan_audio.advice import Advice
+from zhongzhuan_audio.cli import run
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.config import (
     API_KEY_FILE_VARIABLE,
@@ -22,6 +24,7 @@ from zhongzhuan_audio.errors import (
     AuthenticationError,
     ConfigurationError,
     NotFoundError,
+    TimedOutError,
     TransportError,
     ZhongzhuanError,
 )
@@ -99,9 +102,9 @@ def test_settings(call, begins, hint):
         GATEWAY_HINT,
         foreign._REACH,
         foreign._TLS,
-        f"{foreign._PROXY}; trust_env=False goes without",
+        foreign._PROXY_OF_ENV,
+        foreign._LONG,
         raised(lambda: parse_proxy("socks5://x:1", from_env=True)).hint,
-        "if that is the relay's own address, give it as base_url",
     ],
 )
 def test_hints_of_failures(hint):
@@ -111,22 +114,26 @@ def test_hints_of_failures(hint):
     assert re.fullmatch(r"\w.*\w\)?", told)
 
 
+def test_what_the_command_has_no_option_for():
+    """What cannot be set at a command line is not advised."""
+    error = in_options(TimedOutError("no", hint=Advice("raise RetryPolicy.deadline_s")))
+    assert error.hint is None
+    assert str(error) == "no"
+
+
 @pytest.mark.parametrize(
-    ("hint", "told"),
+    ("path", "told"),
     [
-        ("the link is stuck; try again, or raise Timeouts.upload_stall_s", "the link is stuck; try again"),
-        ("it takes long: raise Timeouts.answer_stall_s, or send it in pieces", "it takes long: send it in pieces"),
-        ("send fewer at once, or raise Limits.max_waiting and max_wait_s", "send fewer at once"),
-        ("raise RetryPolicy.deadline_s", ""),
-        ("check --base-url", "check --base-url"),
-        (None, None),
+        ("", "the path is empty — name a file, or - for stdin"),
+        ("https://relay.example/a.mp3", "https://relay.example/a.mp3 is an address, not a file — download it first"),
+        ("x" * 5000, "the path is too long to be a file's name — name a file, or - for stdin"),
     ],
 )
-def test_what_the_command_has_no_option_for(hint, told):
-    """What cannot be set at a command line is not advised; other hints stay as they are."""
-    error = in_options(ZhongzhuanError("no", hint=hint))
-    assert error.hint == told
-    assert str(error) == (f"no — {told}" if told else "no")
+def test_a_recording_that_cannot_be(relay, capsys, path, told):
+    """No kinds of Python's are named."""
+    assert run(["transcribe", path]) == 1
+    assert capsys.readouterr().err.endswith(f"{told}\n")
+    assert not relay.requests
 
 
 def test_the_relays_words_stay():

@@ -98,7 +98,7 @@ class NarrowLink:
         self._listening.bind(("127.0.0.1", 0))
         self._listening.listen()
 
-    async def send(self, recording: bytes, *, stall_s: float) -> str:
+    async def send(self, recording: bytes, *, stall_s: float | None) -> str:
         """Send a recording over it; return the answer's text."""
         ours = None if self._authority is None else ssl.create_default_context()
         if self._authority is not None and ours is not None:
@@ -155,6 +155,11 @@ async def test_a_link_that_moves_no_more_is_cut(tls: bool) -> None:
     with pytest.raises(TimedOutError, match=r"the upload stood still for 0\.2 s") as caught:
         await NarrowLink(tls=tls, takes_bytes=300_000).send(MP3 * 15, stall_s=0.2)
     assert caught.value.phase == "upload"
+
+
+async def test_a_link_may_stand_still_for_ever() -> None:
+    """Where no limit is set there is nothing to look for."""
+    assert await NarrowLink(tls=False).send(MP3 * 6, stall_s=None) == "ok"
 
 
 async def test_any_other_system_tells_by_its_buffer(monkeypatch: pytest.MonkeyPatch) -> None:

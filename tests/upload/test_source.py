@@ -233,6 +233,19 @@ async def test_a_device_is_refused_before_it_is_read(path: str) -> None:
         await open_source(path)
 
 
+async def test_a_device_is_not_taken_for_a_stdin_that_is_closed() -> None:
+    """Though it is opened under that number."""
+    kept = os.dup(0)
+    os.close(0)
+    try:
+        with pytest.raises(AudioSourceError, match="is a device"):
+            await open_source("/dev/zero")
+        await asyncio.get_running_loop().shutdown_default_executor()
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+
+
 async def test_a_terminal_is_read() -> None:
     """It is a device too, and has an end: Ctrl-D, twice."""
     sound = b"#!AMR\n" + b"<" * 100 + b"\n"

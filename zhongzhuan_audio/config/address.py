@@ -7,12 +7,14 @@ import re
 import unicodedata
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from zhongzhuan_audio.config.keys import masked, masked_parts
+from zhongzhuan_audio.advice import Advice
+from zhongzhuan_audio.config.keys import API_KEY_VARIABLE, masked, masked_parts
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["DEFAULT_BASE_URL", "is_loopback", "normalise_base_url", "relay_root"]
 
 DEFAULT_BASE_URL = "https://api.zhongzhuan.chat/v1"
+_KEY = f"{API_KEY_VARIABLE} or --api-key-file"
 _EXAMPLE = f"it looks like {DEFAULT_BASE_URL}"
 # What stands behind the version in an address that was pasted whole, twice even.
 _ENDPOINT_PATH = re.compile(
@@ -59,7 +61,10 @@ def normalise_base_url(url: str, *, allow_http: bool = False) -> str:
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
             "base_url is plain http to another machine: the key and the recording would travel in the clear",
-            hint="use https://, or allow_http=True (--allow-http) if you accept that",
+            hint=Advice(
+                "use https://, or allow_http=True if you accept that",
+                command="use https://, or --allow-http if you accept that",
+            ),
         )
     if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
         host = f"{host}:{port}"
@@ -88,13 +93,17 @@ def _split_address(url: object) -> SplitResult:
     if any(ch.isspace() or not ch.isprintable() for ch in text):
         raise ConfigurationError("base_url holds a blank or a control character", hint=_EXAMPLE)
     if "@" in text:
-        raise ConfigurationError("base_url holds a user name or password", hint="give the key as api_key")
+        raise ConfigurationError(
+            "base_url holds a user name or password",
+            hint=Advice("give the key as api_key", command=f"give the key in {_KEY}"),
+        )
     try:
         parts = masked_parts(text)
     except ValueError:
         raise ConfigurationError("base_url is not an address", hint=_EXAMPLE) from None
     if parts.scheme not in {"http", "https"}:
-        hint = _EXAMPLE if "://" in text else f"{_EXAMPLE}; a key is given as api_key"
+        keys = Advice(f"{_EXAMPLE}; a key is given as api_key", command=f"{_EXAMPLE}; a key is given in {_KEY}")
+        hint = _EXAMPLE if "://" in text else keys
         raise ConfigurationError("base_url is neither https:// nor http://", hint=hint)
     if parts.query or parts.fragment:
         raise ConfigurationError("base_url holds a query or a fragment", hint=_EXAMPLE)

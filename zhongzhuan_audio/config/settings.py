@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config.address import DEFAULT_BASE_URL, normalise_base_url
 from zhongzhuan_audio.config.checks import check_kind
 from zhongzhuan_audio.config.keys import (
@@ -212,9 +213,13 @@ def _keys_from(environ: _Variables, count: int) -> list[ApiKey]:
         return [KeyFile(str(path))] * count
     value = environ.get(API_KEY_VARIABLE)
     if not value or not value.replace(",", "").strip():
+        variables = f"{API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE})"
         raise ConfigurationError(
             "no API key",
-            hint=f"set {API_KEY_VARIABLE} (or {API_KEY_FILE_VARIABLE}), or pass api_key=; Client.local() needs none",
+            hint=Advice(
+                f"set {variables}, or pass api_key=; Client.local() needs none",
+                command=f"set {variables}, or name its file with --api-key-file; --local needs none",
+            ),
         )
     # "sk-1," is a list in which the other key is missing: the one that is there may not be meant for all addresses.
     pieces = _listed(value) if "," in value else [value] * count

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.models import Balance, Model
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.anything import raise_for_error
@@ -23,6 +24,7 @@ USAGE_PATH = "dashboard/billing/usage"
 TOKEN_PATH = "/api/usage/token/"  # noqa: S105 - a path
 """From the root of the relay; the others are below its base URL."""
 
+_WHERE = Advice("check that base_url is the relay's", command="check that --base-url is the relay's")
 _UNLIMITED_USD = 100_000_000
 """What one-api gives as the limit of a token that has none."""
 _UNITS_PER_USD = 500_000
@@ -44,7 +46,7 @@ def decode_models(answer: Answer, *, now: Callable[[], datetime]) -> tuple[Model
     rows = value.get("data") if isinstance(value, dict) else value
     if not isinstance(rows, list):
         message = f"status {answer.status} and an answer that lists no models"
-        raise invalid_error(answer, text, message, hint="check that base_url is the relay's")
+        raise invalid_error(answer, text, message, hint=_WHERE)
     return tuple(_model(row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import API_KEY_VARIABLE, DEFAULT_BASE_URL
 from zhongzhuan_audio.errors import (
     APIError,
@@ -19,9 +20,14 @@ from zhongzhuan_audio.protocol.subjects import model_named, names_format, says_t
 
 __all__ = ["BASE_URL_HINT", "BILLED_HINT", "GATEWAY_HINT", "GATEWAY_TIMEOUT_HINT", "OPERATOR_HINT", "hint_for"]
 
-BASE_URL_HINT = f"check base_url: it looks like {DEFAULT_BASE_URL}"
+BASE_URL_HINT = Advice(
+    f"check base_url: it looks like {DEFAULT_BASE_URL}", command=f"check --base-url: it looks like {DEFAULT_BASE_URL}"
+)
 BILLED_HINT = "the work may have been done and billed; sending it again may be billed again"
-GATEWAY_HINT = "a gateway on the way refused, not the relay: check base_url, the proxy and the network you are in"
+GATEWAY_HINT = Advice(
+    "a gateway on the way refused, not the relay: check base_url, the proxy and the network you are in",
+    command="a gateway on the way refused, not the relay: check --base-url, the proxy and the network you are in",
+)
 GATEWAY_TIMEOUT_HINT = (
     "a gateway stopped waiting while the relay may still be at work: send the recording in shorter pieces; "
     "the same again may time out and be billed again"
@@ -35,7 +41,10 @@ _TOO_MUCH = frozenset({BadRequestError, PayloadTooLargeError})
 
 _HINTS: dict[type[APIError], str] = {
     BadRequestError: "change the request: the same again fails the same way",
-    AuthenticationError: f"check the key: copy the token again from the relay's page ({API_KEY_VARIABLE} or api_key=)",
+    AuthenticationError: Advice(
+        f"check the key: copy the token again from the relay's page ({API_KEY_VARIABLE} or api_key=)",
+        command=f"check the key: copy the token again from the relay's page ({API_KEY_VARIABLE} or --api-key-file)",
+    ),
     PermissionDeniedError: "allow the model, the group or your address in the token's settings, or use another token",
     NotFoundError: BASE_URL_HINT,
     PayloadTooLargeError: "send less at once: compress the recording or cut it in pieces (25 MiB is a common limit)",

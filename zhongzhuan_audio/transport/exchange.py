@@ -8,6 +8,7 @@ from http import HTTPStatus
 import aiohttp
 from yarl import URL
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Secret, Timeouts
 from zhongzhuan_audio.errors import ConfigurationError, InvalidResponseError, ZhongzhuanError
 from zhongzhuan_audio.protocol.answer import Answer
@@ -20,7 +21,9 @@ __all__ = ["MAX_ANSWER_BYTES", "Reply", "exchange"]
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """More than any answer that is read whole: three hours with word times are about 10 MB, ten images some more."""
 
-_NO_AUTH = "a session of your own must leave the key to this client: no auth=, and no .netrc that names the relay"
+_NO_AUTH = Advice(
+    "a session of your own must leave the key to this client: no auth=, and no .netrc that names the relay"
+)
 
 
 async def exchange(
@@ -133,7 +136,9 @@ class Reply:
                 if size > MAX_ANSWER_BYTES:
                     raise InvalidResponseError(
                         f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MiB",
-                        hint="check that base_url is the relay's",
+                        hint=Advice(
+                            "check that base_url is the relay's", command="check that --base-url is the relay's"
+                        ),
                         billed=self._payload.billed,
                     )
                 chunks.append(chunk)

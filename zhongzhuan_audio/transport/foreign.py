@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Timeouts
 from zhongzhuan_audio.errors import Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.transport.outgoing import Body
@@ -20,9 +21,20 @@ __all__ = ["Foreign", "cut_off"]
 
 _QUOTING = (aiohttp.ClientResponseError, aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError)
 _PROXY = "check that the proxy runs and lets you through"
+_PROXY_OF_ENV = Advice(f"{_PROXY}; trust_env=False goes without", command=f"{_PROXY}; NO_PROXY names what needs none")
 _QUOTE = re.compile(r"\n|\bb['\"]")
-_REACH = "check base_url and the network; behind a proxy set HTTPS_PROXY"
-_TLS = "for a company's own authority set SSL_CERT_FILE or pass ssl="
+_LONG = Advice(
+    "a long recording takes long: raise Timeouts.answer_stall_s, or send it in pieces",
+    command="a long recording takes long: send it in pieces",
+)
+_REACH = Advice(
+    "check base_url and the network; behind a proxy set HTTPS_PROXY",
+    command="check --base-url and the network; behind a proxy set HTTPS_PROXY",
+)
+_TLS = Advice(
+    "for a company's own authority set SSL_CERT_FILE or pass ssl=",
+    command="for a company's own authority set SSL_CERT_FILE",
+)
 
 
 class Foreign:
@@ -75,7 +87,7 @@ def _translate(error: Exception, route: Route, timeouts: Timeouts, billed: Bille
                 endpoint=route.endpoint,
                 retryable=True,
                 billed=billed,
-                hint="a long recording takes long: raise Timeouts.answer_stall_s, or send it in pieces",
+                hint=_LONG,
             )
         case aiohttp.ClientResponseError():
             # Behind the reason aiohttp quotes what it could not read, which may be a whole transcript.
@@ -113,8 +125,8 @@ def _never_connected(error: aiohttp.ClientError, route: Route, timeouts: Timeout
 
 def _no_proxy(route: Route, why: str, facts: dict[str, Any]) -> TransportError:
     proxy = route.proxy.url if route.proxy else "the proxy"
-    around = "; trust_env=False goes without" if route.proxy and route.proxy.from_env else ""
-    return TransportError(f"no way through the proxy {proxy}{why}", hint=_PROXY + around, **facts)
+    hint = _PROXY_OF_ENV if route.proxy and route.proxy.from_env else _PROXY
+    return TransportError(f"no way through the proxy {proxy}{why}", hint=hint, **facts)
 
 
 def _reason(error: Exception) -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import TimedOutError
 
@@ -179,5 +180,8 @@ class Turn:
 
 def _not_sent(message: str) -> TimedOutError:
     return TimedOutError(
-        message, phase="queue", retryable=True, hint="send fewer at once, or raise Limits.max_waiting and max_wait_s"
+        message,
+        phase="queue",
+        retryable=True,
+        hint=Advice("send fewer at once, or raise Limits.max_waiting and max_wait_s", command="send fewer at once"),
     )

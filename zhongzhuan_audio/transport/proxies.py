@@ -9,12 +9,14 @@ from urllib.parse import unquote, urlsplit
 import attrs
 from aiohttp import encode_basic_auth
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import is_loopback, masked, masked_parts
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["Proxy", "find_proxy", "parse_proxy"]
 
 _EXAMPLE = "it looks like http://127.0.0.1:7890"
+_HTTP_PORT = "use the proxy program's HTTP port (often the same one)"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -52,9 +54,11 @@ def parse_proxy(address: str, *, origin: str = "proxy", from_env: bool = False) 
     if parts.scheme.startswith("socks"):
         raise ConfigurationError(
             f"{origin} is a SOCKS proxy, which aiohttp does not speak",
-            hint="use the proxy program's HTTP port (often the same one), "
-            + ("trust_env=False to go without, " if from_env else "")
-            + "or a session with aiohttp_socks's connector",
+            hint=Advice(
+                f"{_HTTP_PORT}, {'trust_env=False to go without, ' if from_env else ''}"
+                "or a session with aiohttp_socks's connector",
+                command=_HTTP_PORT,
+            ),
         )
     # A bare word is as likely to be a key; the variables may name a host alone.
     bare = "://" not in address and port is None and not from_env

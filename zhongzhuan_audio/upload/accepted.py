@@ -7,9 +7,14 @@ from collections.abc import AsyncIterable
 from mmap import mmap
 from typing import IO, Protocol, TypeAlias
 
+from zhongzhuan_audio.advice import Advice
+
 __all__ = ["ACCEPTED", "AsyncReadable", "AudioFile", "Enclosing", "Openable"]
 
-ACCEPTED = "give a path, bytes, (name, bytes), an open binary file, an async iterable of bytes or an upload object"
+ACCEPTED = Advice(
+    "give a path, bytes, (name, bytes), an open binary file, an async iterable of bytes or an upload object",
+    command="name a file, or - for stdin",
+)
 """The hint where something is no recording."""
 
 

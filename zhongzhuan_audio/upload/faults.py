@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.upload.accepted import ACCEPTED
 
@@ -34,7 +35,9 @@ def _source_error(label: str, error: OSError) -> AudioSourceError:
         errno.ENAMETOOLONG: ("the path is too long to be a file's name", ACCEPTED),
         errno.EMFILE: (f"cannot open {label}: too many open files", "raise `ulimit -n`, or lower the concurrency"),
     }
+    hint: str | None
     message, hint = reasons.get(error.errno or 0, (f"cannot read {label}: {error.strerror or error}", None))
     if label.startswith(("http://", "https://")):
-        message, hint = f"{label} is an address, not a file", "download it first, or give its bytes"
+        message = f"{label} is an address, not a file"
+        hint = Advice("download it first, or give its bytes", command="download it first")
     return AudioSourceError(message, hint=hint, source=label)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from aiohttp.payload import Payload
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import Billed, TimedOutError
 from zhongzhuan_audio.upload.incoming import Incoming
 from zhongzhuan_audio.upload.movement import moving
@@ -213,7 +214,10 @@ class UploadPayload(Payload):
                 f"the upload stood still for {self._stall_s:g} s",
                 phase="upload",
                 retryable=True,
-                hint="the link or the relay is stuck; try again, or raise Timeouts.upload_stall_s",
+                hint=Advice(
+                    "the link or the relay is stuck; try again, or raise Timeouts.upload_stall_s",
+                    command="the link or the relay is stuck; try again",
+                ),
             ) from None
 
     def _report(self, sent_bytes: int) -> None:

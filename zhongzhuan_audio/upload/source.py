@@ -242,7 +242,9 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
         # A pipe or a terminal can be read once, and its opening may wait for the other side.
         opened = await in_thread(_open_binary, path)
     try:
-        if not await in_thread(_is_one_way, mode, opened):
+        with explained(label):
+            one_way = await in_thread(_is_one_way, mode, opened)
+        if not one_way:
             raise AudioSourceError(f"{label} is a device, not a recording", hint="give a file", source=label)
         return await _from_spool(chunks_of_file(opened), name)
     finally:
@@ -253,9 +255,8 @@ def _is_one_way(mode: int, opened: IO[bytes]) -> bool:
     """Tell whether what is no plain file is something that a recording comes out of: a pipe, a terminal, our stdin."""
     if not (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)):
         return True
-    with suppress(OSError):
-        return opened.isatty() or os.path.sameopenfile(opened.fileno(), 0)
-    return False
+    # Where stdin is closed, what is opened next has its number.
+    return opened.isatty() or (opened.fileno() > 0 and os.path.sameopenfile(opened.fileno(), 0))
 
 
 def _open_descriptor(path: str) -> int:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.cli.doctor.facts import EndpointFacts, Listing, ProxyFacts, Reach, TlsFacts, Trial
 from zhongzhuan_audio.cli.doctor.judging import judge
 from zhongzhuan_audio.errors import (
@@ -107,7 +108,7 @@ def test_plain_http_to_another_machine_is_a_warning():
     [
         (QuotaExceededError("额度不足", status=403), ("ok", "ok", "skip")),
         (RateLimitError("slow down", status=429), ("ok", "skip", "skip")),
-        (TimedOutError("nothing came for 10 s", hint="raise Timeouts.attempt_s"), ("fail", "skip", "skip")),
+        (TimedOutError("nothing came for 10 s", hint=Advice("raise Timeouts.attempt_s")), ("fail", "skip", "skip")),
         (TransportError("it redirects to www.relay.example"), ("fail", "skip", "skip")),
         (PermissionDeniedError("", status=403, body="<html>", headers={}), ("fail", "skip", "skip")),
         (ConfigurationError("no"), ("fail", "skip", "skip")),
@@ -147,5 +148,5 @@ def test_many_models_are_cut_short():
 
 def test_a_failed_trial_is_told():
     """In the command's own words."""
-    found = row("test", trial=TimedOutError("nothing came", hint="raise Timeouts.attempt_s, or send it in pieces"))
+    found = row("test", trial=TimedOutError("nothing came", hint=Advice("raise it, or …", command="send it in pieces")))
     assert (found.state, found.detail, found.hint) == ("fail", "nothing came", "send it in pieces")
