@@ -14,15 +14,24 @@ import aiohttp.web
 from zhongzhuan_audio import (
     APIError,
     AsyncClient,
+    AsyncSpeech,
     Attempt,
+    Balance,
     Client,
     ConfigurationError,
     Endpoint,
     Limits,
+    Model,
     RateLimitError,
+    Response,
     Segment,
+    SegmentDone,
+    ServerSentEvent,
+    Speech,
+    TextDelta,
     TimedOutError,
     Timeouts,
+    TranscriptDone,
     Transcription,
     Usage,
     Word,
@@ -127,6 +136,52 @@ def blocking() -> None:
         client.transcribe("a.mp3", temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         client.transcribe()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     assert_type(Client.local(), Client)
+
+
+async def streams(client: AsyncClient) -> None:
+    """Use what holds something open, and the rest of the relay."""
+    async with client.speak("你好", voice="nova", response_format="opus", speed=1.5) as speech:
+        assert_type(speech, AsyncSpeech)
+        assert_type(await speech.save(Path("a.opus")), int)
+        assert_type(await speech.read(), bytes)
+        async for chunk in speech:
+            assert_type(chunk, bytes)
+    client.speak("hi", response_format="ogg")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    async with client.stream_transcription("a.mp3", include=["logprobs"]) as events:
+        async for event in events:
+            assert_type(event, TextDelta | SegmentDone | TranscriptDone)
+            if isinstance(event, TranscriptDone):
+                assert_type(event.transcription, Transcription)
+                assert_type(event.usage, Usage | None)
+    async with client.stream_request("POST", "/v1/chat/completions", json={"stream": True}) as told:
+        async for each in told:
+            assert_type(each, ServerSentEvent)
+    answer = await client.request("GET", "models", params={"a": "b"})
+    assert_type(answer, Response)
+    assert_type(answer.content, bytes)
+    assert_type(await client.models(), tuple[Model, ...])
+    assert_type((await client.balance()).remaining, float | None)
+
+
+def blocking_streams() -> None:
+    """Use the same without await."""
+    client = Client()
+    with client.speak("你好", voice="nova", response_format="opus", speed=1.5) as speech:
+        assert_type(speech, Speech)
+        assert_type(speech.save(Path("a.opus")), int)
+        assert_type(speech.read(), bytes)
+        for chunk in speech:
+            assert_type(chunk, bytes)
+    client.speak("hi", speed="fast")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with client.stream_transcription("a.mp3", model="gpt-4o-transcribe") as events:
+        for event in events:
+            assert_type(event, TextDelta | SegmentDone | TranscriptDone)
+    with client.stream_request("POST", "/v1/chat/completions", json={"stream": True}) as told:
+        for each in told:
+            assert_type(each, ServerSentEvent)
+    assert_type(client.request("GET", "models"), Response)
+    assert_type(client.models(), tuple[Model, ...])
+    assert_type(client.balance(), Balance)
 
 
 def errors(error: ZhongzhuanError) -> None:
