@@ -45,7 +45,7 @@ def watched_loop() -> Iterator[None]:
         "config/keys.py": {"__call__"},
         "upload/source.py": {"_from_path"},
         "models/transcription.py": {"save"},
-        "blocking/core.py": {"run", "hold", "close"},
+        "blocking/runner.py": {"run", "hold", "close"},
         "blocking/portal.py": {"__init__", "stop"},
     }
     watch = BlockBuster(["zhongzhuan_audio"])

@@ -113,10 +113,10 @@ def test_a_closed_client_says_so(local_relay: LocalRelay, jfk: Path) -> None:
     """After the close its thread is gone and calls are refused; closing again does nothing."""
     client = Client(local_relay.base_url, local_relay.api_key)
     client.transcribe(jfk)
-    assert client._worker is not None
+    assert client._runner._worker is not None
     client.close()
     client.close()
-    assert not client._worker.thread.is_alive()
+    assert not client._runner._worker.thread.is_alive()
     assert repr(client) == f"<Client {local_relay.base_url} closed>"
     with pytest.raises(ConfigurationError, match="closed"):
         client.transcribe(jfk)
@@ -130,8 +130,8 @@ def test_a_forgotten_client_ends_its_thread(local_relay: LocalRelay, jfk: Path) 
     """The thread does not keep the client alive, and goes with it."""
     client = Client(local_relay.base_url, local_relay.api_key)
     client.transcribe(jfk)
-    assert client._worker is not None
-    thread, ghost = client._worker.thread, weakref.ref(client)
+    assert client._runner._worker is not None
+    thread, ghost = client._runner._worker.thread, weakref.ref(client)
     del client
     gc.collect()
     thread.join(10)

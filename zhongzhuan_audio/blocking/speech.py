@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 
-from zhongzhuan_audio.blocking.core import BlockingCore
+from zhongzhuan_audio.blocking.runner import Runner
 from zhongzhuan_audio.blocking.twins import iterate
 from zhongzhuan_audio.errors import Attempt, ZhongzhuanError
 from zhongzhuan_audio.speech import AsyncSpeech
@@ -37,8 +37,8 @@ class Speech:
     block, once it was read.
     """
 
-    def __init__(self, core: BlockingCore, inner: AsyncSpeech) -> None:
-        self._core = core
+    def __init__(self, runner: Runner, inner: AsyncSpeech) -> None:
+        self._runner = runner
         self._inner = inner
 
     @property
@@ -63,15 +63,15 @@ class Speech:
 
     def __iter__(self) -> Iterator[bytes]:
         """Give the sound in chunks, as they come; see `AsyncSpeech`."""
-        return iterate(self._core, aiter(self._inner))
+        return iterate(self._runner, aiter(self._inner))
 
     def read(self) -> bytes:
         """Return all of it, and keep it; see `AsyncSpeech.read`."""
-        return self._core.run(lambda _: self._inner.read())
+        return self._runner.run(lambda _: self._inner.read())
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write it to a file, whole or not at all, and return how many bytes it has; see `AsyncSpeech.save`."""
-        return self._core.run(lambda _: self._inner.save(path))
+        return self._runner.run(lambda _: self._inner.save(path))
 
     def _repr_html_(self) -> str | None:
         """Return a player for a notebook; None where the sound is gone."""

@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from zhongzhuan_audio.blocking.core import BlockingCore
+from zhongzhuan_audio.blocking.runner import Runner
 from zhongzhuan_audio.client import AsyncClient
 
 __all__ = ["entered_as", "iterate", "twin_of"]
@@ -24,14 +25,14 @@ def twin_of(
 
     @wraps(method)
     def twin(self: BlockingCore, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.run(lambda client: method(client, *args, **kwargs))
+        return self._runner.run(lambda client: method(client, *args, **kwargs))
 
     return lambda _: twin
 
 
 def entered_as(
     method: Callable[Concatenate[AsyncClient, P], AbstractAsyncContextManager[T]],
-    wrap: Callable[[BlockingCore, T], B],
+    wrap: Callable[[Runner, T], B],
 ) -> Callable[[Callable[..., None]], Callable[Concatenate[BlockingCore, P], AbstractContextManager[B]]]:
     """Put the plain twin of an async context manager in the place of what is decorated.
 
@@ -43,13 +44,13 @@ def entered_as(
     @wraps(method)
     @contextmanager
     def twin(self: BlockingCore, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[B]:
-        with self.hold(lambda client: method(client, *args, **kwargs)) as inner:
-            yield wrap(self, inner)
+        with self._runner.hold(lambda client: method(client, *args, **kwargs)) as inner:
+            yield wrap(self._runner, inner)
 
     return lambda _: twin
 
 
-def iterate(core: BlockingCore, items: AsyncIterator[T]) -> Iterator[T]:
+def iterate(runner: Runner, items: AsyncIterator[T]) -> Iterator[T]:
     """Give what an async iterator gives, each when it is there."""
 
     async def step(_: AsyncClient) -> tuple[T] | None:
@@ -58,5 +59,5 @@ def iterate(core: BlockingCore, items: AsyncIterator[T]) -> Iterator[T]:
         except StopAsyncIteration:
             return None
 
-    while (found := core.run(step)) is not None:
+    while (found := runner.run(step)) is not None:
         yield found[0]
