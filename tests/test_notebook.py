@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 from zhongzhuan_audio.models import Segment
-from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
+from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine, ScriptedVoice
 
 pytestmark = pytest.mark.filterwarnings("default")  # what the notebook's own tools warn of is theirs
 
@@ -52,3 +53,33 @@ def test_blocking_calls_in_a_notebook(
     assert "<td>00:00:00.000</td><td>00:00:01.500</td>" in shown
     assert "你好 &lt;b&gt;" in shown
     assert fourth[0]["text"] == "你好 <b>\n"
+
+
+def test_speech_and_streams_in_a_notebook(
+    local_relay: LocalRelay, scripted_voice: ScriptedVoice, scripted_engine: ScriptedEngine, jfk: Path, tmp_path: Path
+) -> None:
+    """Speech that was read shows itself as a player; a stream is a plain `with` and `for`."""
+    scripted_voice.script(jfk.read_bytes())
+    scripted_engine.script("two words")
+    env = {
+        **os.environ,
+        "ZHONGZHUAN_BASE_URL": local_relay.base_url,
+        "ZHONGZHUAN_API_KEY": str(local_relay.api_key),
+        "JFK": str(jfk),
+    }
+    _, player, file, stream, display = execute(
+        "import os\nfrom zhongzhuan_audio import Client\nclient = Client()",
+        "with client.speak('hello') as speech:\n    speech.read()\nspeech",
+        "with client.speak('hello') as speech:\n    print(speech.save('hello.mp3'))",
+        "with client.stream_transcription(os.environ['JFK']) as events:\n"
+        "    print([type(event).__name__ for event in events])",
+        "with client.speak('hello') as speech:\n    display(speech)",
+        env=env,
+        folder=tmp_path,
+    )
+    sound = base64.b64encode(jfk.read_bytes()).decode()
+    for shown in (player, display):
+        assert shown[0]["data"]["text/html"] == f'<audio controls src="data:audio/mpeg;base64,{sound}"></audio>'
+    assert file[0]["text"] == f"{jfk.stat().st_size}\n"
+    assert (tmp_path / "hello.mp3").read_bytes() == jfk.read_bytes()
+    assert stream[0]["text"] == "['TextDelta', 'TextDelta', 'TranscriptDone']\n"

@@ -10,6 +10,8 @@ import urllib.request
 import aiohttp
 import pytest
 
+from zhongzhuan_audio.relay.engines import TRANSCRIPTION_MODELS
+
 
 def listed(relay) -> list[str]:
     """Return the relay's models, read by a blocking client."""
@@ -20,7 +22,7 @@ def listed(relay) -> list[str]:
 
 def test_a_plain_test_can_use_it(local_relay):
     """The relay answers while the test itself blocks."""
-    assert listed(local_relay) == ["whisper-1", "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
+    assert listed(local_relay) == [*TRANSCRIPTION_MODELS, "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
     assert [(request.method, request.status) for request in local_relay.requests] == [("GET", 200)]
 
 

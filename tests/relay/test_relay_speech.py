@@ -25,6 +25,7 @@ from zhongzhuan_audio.relay import (
     ScriptedStream,
     SpeakOptions,
 )
+from zhongzhuan_audio.relay.engines import TRANSCRIPTION_MODELS
 from zhongzhuan_audio.relay.speech import check_speech
 
 PATH = "/v1/audio/speech"
@@ -172,7 +173,7 @@ async def test_without_the_extra(monkeypatch):
     async with LocalRelay(ScriptedEngine(), api_key=None) as relay, aiohttp.ClientSession() as session:
         assert relay.voice is None
         async with session.get(f"{relay.base_url}/models") as answer:
-            assert [row["id"] for row in (await answer.json())["data"]] == ["whisper-1"]
+            assert tuple(row["id"] for row in (await answer.json())["data"]) == TRANSCRIPTION_MODELS
         async with session.post(f"{relay.base_url}/audio/speech", json=ASKED) as answer:
             told = (await answer.json())["error"]
     assert (answer.status, told["type"], told["code"]) == (503, "new_api_error", "model_not_found")

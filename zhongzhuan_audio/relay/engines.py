@@ -16,6 +16,7 @@ from zhongzhuan_audio.relay.checks import check_names, check_number
 from zhongzhuan_audio.relay.scripted import Script, ScriptedAnswer, ScriptedDeltas, ScriptedStream
 
 __all__ = [
+    "TRANSCRIPTION_MODELS",
     "Answer",
     "Engine",
     "Recognition",
@@ -27,6 +28,15 @@ __all__ = [
 ]
 
 Task: TypeAlias = Literal["transcribe", "translate"]
+
+TRANSCRIPTION_MODELS = (
+    "whisper-1",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-transcribe-diarize",
+    "gpt-transcribe",
+)
+"""What the upstream calls its models; an engine goes by all of these names."""
 
 _SCRIPTED_DURATION_S = 1.0
 _WORDS = re.compile(r"\s*\S+(?:\s+$)?")
@@ -155,7 +165,7 @@ class ScriptedEngine:
         answer: Answer | list[Answer] | tuple[Answer, ...] = "This is a scripted answer.",
         *,
         delay_s: float = 0.0,
-        models: tuple[str, ...] = ("whisper-1",),
+        models: tuple[str, ...] = TRANSCRIPTION_MODELS,
     ) -> None:
         """Make an engine.
 

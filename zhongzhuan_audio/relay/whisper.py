@@ -16,22 +16,13 @@ from zhongzhuan_audio.errors import MissingExtraError
 from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.relay.checks import check_model_dir, check_names, check_whole
 from zhongzhuan_audio.relay.decode import SAMPLE_RATE, CancelledInThreadError, decode
-from zhongzhuan_audio.relay.engines import Recognition, TranscribeOptions
+from zhongzhuan_audio.relay.engines import TRANSCRIPTION_MODELS, Recognition, TranscribeOptions
 from zhongzhuan_audio.relay.refusals import bad_request, invalid_language
 from zhongzhuan_audio.relay.shared import SharedModel, share
 from zhongzhuan_audio.relay.weights import Weights, find_weights
 from zhongzhuan_audio.threads import in_thread
 
-__all__ = ["WHISPER_MODELS", "WhisperEngine"]
-
-WHISPER_MODELS = (
-    "whisper-1",
-    "gpt-4o-transcribe",
-    "gpt-4o-mini-transcribe",
-    "gpt-4o-transcribe-diarize",
-    "gpt-transcribe",
-)
-"""What the upstream calls its models; here all of them mean the one."""
+__all__ = ["WhisperEngine"]
 
 _BEAM_SIZE = 5
 _MAX_THREADS = 4
@@ -58,7 +49,7 @@ class WhisperEngine:
         *,
         cpu_threads: int = 0,
         allow_download: bool = False,
-        models: tuple[str, ...] = WHISPER_MODELS,
+        models: tuple[str, ...] = TRANSCRIPTION_MODELS,
     ) -> None:
         """Make an engine; the model is loaded at the first recording, or by `load`.
 
