@@ -25,8 +25,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         OSError: The folder is missing, full or not writable.
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
+    kind = _kind(target)
+    if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if kind not in {None, stat.S_IFREG}:
+        # A pipe or a device is written to, and never replaced by a file.
+        with target.open("wb") as file:
+            yield file
+        return
     # 40 characters of a name are 160 bytes at most, well below the 255 that file systems take.
     draft = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:
@@ -44,6 +50,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             # Nobody has heard of the draft.
             raise OSError(error.errno, error.strerror, os.fspath(path)) from None
         raise
+
+
+def _kind(path: Path) -> int | None:
+    """Return what a path leads to, as `stat` has it; None where there is nothing yet."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

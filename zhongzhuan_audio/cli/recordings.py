@@ -211,7 +211,8 @@ def _kept_stdin() -> Iterator[IO[bytes] | AudioSourceError]:
     with tempfile.TemporaryFile() as kept:
         left = MAX_SPOOLED_BYTES
         try:
-            while (chunk := sys.stdin.buffer.read(_CHUNK_BYTES)) and (left := left - len(chunk)) >= 0:
+            # Piece by piece: a signal between two reads within one call would wait for the next bytes.
+            while (chunk := os.read(sys.stdin.fileno(), _CHUNK_BYTES)) and (left := left - len(chunk)) >= 0:
                 kept.write(chunk)
             kept.seek(0)
             if left < 0:
