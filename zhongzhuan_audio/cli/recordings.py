@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 import attrs
 from cyclopts import CycloptsError, Parameter
@@ -25,6 +25,8 @@ from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError
 
 if TYPE_CHECKING:
+    from io import BufferedReader
+
     from zhongzhuan_audio.models import Transcription
     from zhongzhuan_audio.protocol.request import ResponseFormat
 
@@ -209,10 +211,10 @@ def _kept_stdin() -> Iterator[IO[bytes] | AudioSourceError]:
     from zhongzhuan_audio.upload.spool import MAX_SPOOLED_BYTES, too_long
 
     with tempfile.TemporaryFile() as kept:
-        left = MAX_SPOOLED_BYTES
+        left, stdin = MAX_SPOOLED_BYTES, cast("BufferedReader", sys.stdin.buffer)
         try:
             # Piece by piece: a signal between two reads within one call would wait for the next bytes.
-            while (chunk := os.read(sys.stdin.fileno(), _CHUNK_BYTES)) and (left := left - len(chunk)) >= 0:
+            while (chunk := stdin.read1(_CHUNK_BYTES)) and (left := left - len(chunk)) >= 0:
                 kept.write(chunk)
             kept.seek(0)
             if left < 0:
