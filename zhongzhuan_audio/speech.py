@@ -99,6 +99,7 @@ class AsyncSpeech:
         yield self._head
         while chunk := await self._stream.chunk():
             yield chunk
+        await self._stream.finish()
 
     async def read(self) -> bytes:
         """Return all of it, and keep it.

@@ -23,6 +23,8 @@ from zhongzhuan_audio.transport.stream import Stream
 __all__ = ["ServerEvents", "TranscriptEvents"]
 
 T = TypeVar("T")
+_KIND_BYTES = 16
+"""More than the name of a field takes."""
 Now = Callable[[], datetime]
 
 
@@ -44,9 +46,10 @@ class _Feed:
         stream, head = self.stream, b""
         if not 200 <= stream.status < 300:  # noqa: PLR2004 - the bounds of 2xx
             raise classify(await stream.rest(b""), now=now)
-        while not head.strip() and (chunk := await stream.chunk()):
+        labelled = media_type(stream.headers) == "text/event-stream"
+        while not _shows_its_kind(head, labelled=labelled) and (chunk := await stream.chunk()):
             head += chunk
-        labelled = media_type(stream.headers) == "text/event-stream" and head.strip()[:1] not in {b"", b"{", b"[", b"<"}
+        labelled = labelled and head.strip()[:1] not in {b"", b"{", b"[", b"<"}
         if not labelled and not looks_like_events(head):
             return await stream.rest(head)
         self._take(head)
@@ -56,7 +59,10 @@ class _Feed:
         """Return the next event; None at the end."""
         while not self._pending and not self._is_over:
             self._take(await self.stream.chunk())
-        return self._pending.popleft() if self._pending else None
+        if not self._pending:
+            return None
+        self.stream.check_upload()
+        return self._pending.popleft()
 
     def _take(self, chunk: bytes) -> None:
         try:
@@ -64,6 +70,12 @@ class _Feed:
         except ZhongzhuanError as error:
             raise self.stream.broken(error) from None
         self._is_over = not chunk
+
+
+def _shows_its_kind(head: bytes, *, labelled: bool) -> bool:
+    """Tell whether the beginning of an answer is long enough to know events by: the first piece may be a byte."""
+    start = head.strip()
+    return looks_like_events(head) or len(start) >= _KIND_BYTES or (labelled and bool(start))
 
 
 class _Events(ABC, Generic[T]):
@@ -122,6 +134,7 @@ class ServerEvents(_Events[ServerSentEvent]):
         answer = await self._feed.begin(now=self._now)
         if answer is None:
             self._first = await self._next()
+            self._is_over = self._first is None
         else:
             text, _ = raise_for_error(answer, now=self._now)
             self._first, self._is_over = ServerSentEvent(data=text), True
@@ -129,9 +142,7 @@ class ServerEvents(_Events[ServerSentEvent]):
 
     async def _next(self) -> ServerSentEvent | None:
         event = await self._feed.next()
-        if event is None:
-            return None
-        if event.data.strip() == DONE:
+        if event is None or event.data.strip() == DONE:
             await self._stream.finish()
             return None
         value = parse_json(event.data)

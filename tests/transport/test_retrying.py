@@ -282,7 +282,7 @@ async def test_a_missing_model_leaves_the_relay_to_the_others() -> None:
     """The refusal is remembered for that model; calls for another go to the first relay as before."""
     models = ("whisper-1", "gpt-4o-transcribe")
     async with (
-        LocalRelay(ScriptedEngine("first"), api_key="sk-1") as first,
+        LocalRelay(ScriptedEngine("first", models=("whisper-1",)), api_key="sk-1") as first,
         LocalRelay(ScriptedEngine("second", models=models), api_key="sk-2") as second,
     ):
         endpoints = [Endpoint(first.base_url, "sk-1"), Endpoint(second.base_url, "sk-2")]

@@ -50,8 +50,8 @@ class Runner:
         self._closed = False
 
     def __repr__(self) -> str:
-        """Return the async client's."""
-        return repr(self._client)
+        """Return the async client's; a traceback may ask before there is one."""
+        return repr(getattr(self, "_client", None))
 
     def close(self) -> None:
         """Cancel what runs and close the connections. May be called more than once."""

@@ -31,6 +31,8 @@ class Again:
     """Seconds to wait before."""
     error: ZhongzhuanError
     """What it is tried again after."""
+    to: int | None = None
+    """The endpoint to begin with, where it is not the first that is up."""
 
 
 @attrs.frozen
@@ -67,6 +69,10 @@ class Situation:
     """Since the call began."""
     another: bool
     """Whether there is an endpoint that was not tried in this round and is not known to be dead."""
+    rest_s: float = 0.0
+    """How long the endpoint that would begin the next round wants to be left alone, in seconds."""
+    busy: tuple[float, int] | None = None
+    """In how many seconds the first of those is back that asked for a wait and may do better then, and which it is."""
     was_stale: bool = False
     """Whether it was a kept-alive connection that died before a byte of the answer, for the first time in the call."""
 
@@ -142,7 +148,7 @@ def decide(policy: RetryPolicy, situation: Situation, *, jitter: Callable[[], fl
         return Elsewhere()
     if situation.was_stale:
         return Again(0.0, last)
-    return _after_a_wait(policy, situation.attempts, last, left, jitter)
+    return _after_a_wait(policy, situation, last, left, jitter)
 
 
 def chances(error: ZhongzhuanError) -> tuple[bool, bool]:
@@ -165,8 +171,17 @@ def _asked_s(error: ZhongzhuanError) -> float:
 
 
 def _after_a_wait(
-    policy: RetryPolicy, attempts: int, error: ZhongzhuanError, left: float | None, jitter: Callable[[], float]
+    policy: RetryPolicy,
+    situation: Situation,
+    error: ZhongzhuanError,
+    left: float | None,
+    jitter: Callable[[], float],
 ) -> Again | Stop:
+    # The last attempt is kept for whoever said when it is back: a spare that fails must not use up what it would serve.
+    if situation.busy is not None and situation.attempts == policy.max_attempts - 1:
+        back_s, index = situation.busy
+        if back_s <= policy.retry_after_cap_s and (left is None or back_s < left):
+            return Again(back_s, error, to=index)
     # "Wait 0 seconds" is no wish: four requests within milliseconds help nobody.
     asked = _asked_s(error) or None
     if asked is not None and asked > policy.retry_after_cap_s:
@@ -176,7 +191,9 @@ def _after_a_wait(
     else:
         # A relay that is full gets a longer rest than one that stumbled.
         base = policy.backoff_base_s * (2 if isinstance(error, RateLimitError) else 1)
-        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** min(attempts - 1, _MOST_DOUBLINGS))
+        wait_s = jitter() * min(policy.backoff_cap_s, base * 2.0 ** min(situation.attempts - 1, _MOST_DOUBLINGS))
+    if situation.rest_s <= policy.retry_after_cap_s:
+        wait_s = max(wait_s, situation.rest_s)
     if left is not None and wait_s >= left:
         asks = "the relay asks to wait" if asked is not None else "the next attempt would wait"
         return Stop(error, f"{asks} {wait_s:g} s, and {max(left, 0):.3g} s are left of the deadline")

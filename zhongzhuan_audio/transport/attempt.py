@@ -12,6 +12,7 @@ from yarl import URL
 from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Endpoint, Secret, Timeouts
 from zhongzhuan_audio.errors import (
+    Phase,
     TimedOutError,
     TransportError,
 )
@@ -97,7 +98,7 @@ async def attempt(
         billed = bodies[-1].billed if bodies else "no"
         raise TimedOutError(
             f"the attempt took longer than {limit_s or 0:g} s",
-            phase="answer" if bodies and bodies[-1].complete else "upload",
+            phase=_phase(bodies[-1]) if bodies else "connect",
             endpoint=endpoint.base_url,
             retryable=True,
             billed=billed,
@@ -108,6 +109,13 @@ async def attempt(
         endpoint=endpoint.base_url,
         hint=Advice("check base_url: it is not the relay's", command="check --base-url: it is not the relay's"),
     )
+
+
+def _phase(body: Body) -> Phase:
+    """Return where an attempt is."""
+    if body.reused is None:
+        return "connect"
+    return "answer" if body.complete else "upload"
 
 
 def _follow(url: URL, location: str, endpoint: str) -> URL:

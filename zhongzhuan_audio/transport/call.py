@@ -63,6 +63,8 @@ class Call:
     """What the present attempt holds."""
     begun: bool = attrs.field(default=False, init=False)
     """Whether the caller has a stream in hands, so that nothing is tried again."""
+    over: bool = attrs.field(default=False, init=False)
+    """Whether the block that held the stream has ended."""
     recorded: bool = attrs.field(default=False, init=False)
     """Whether it was noted how the present attempt ended."""
 
@@ -122,6 +124,10 @@ class Call:
     def situation(self, error: ZhongzhuanError, failover: Failover, *, stale: bool) -> Situation:
         """Return what there is to know after a failure."""
         current = None if self.trial is None else self.trial.index
+        # One alone is waited for as it has asked.
+        several = len(failover.endpoints) > 1
+        following = failover.first(self.scope, out=self._out) if several else None
+        busy = ((failover.busy_s(index, self.scope), index) for index in self._hopes if several)
         return Situation(
             error=error,
             hope=next((hope for index, hope in reversed(self._hopes.items()) if index != current), None),
@@ -129,6 +135,8 @@ class Call:
             maybe_billed=sum(made.billed == "maybe" for made in self.attempts),
             elapsed_s=self.elapsed_s(),
             another=failover.another(self.scope, tried=self._tried | self._out) is not None,
+            rest_s=0.0 if following is None else failover.busy_s(following, self.scope),
+            busy=min((each for each in busy if each[0] > 0), default=None),
             was_stale=stale,
         )
 

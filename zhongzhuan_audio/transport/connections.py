@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import aiohttp
 
+from zhongzhuan_audio.transport.outgoing import Bodiless
 from zhongzhuan_audio.upload.incoming import Incoming
 
 if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
 
-__all__ = ["CleanConnections"]
+__all__ = ["CleanConnections", "carried"]
+
+carried: ContextVar[Bodiless | None] = ContextVar("carried", default=None)
+"""The request under way that has no body; one that has is told of its connection when that is written."""
 
 _MOST_UNKNOWN = 3
 """How many connections a request passes over that it cannot tell from new ones: their server may speak first always."""
@@ -64,6 +69,11 @@ class CleanConnections:
             elif self._shared and protocol.should_close:
                 unknown += 1
                 raise _PassedOver
+            if (bodiless := carried.get()) is not None:
+                if bodiless.reused is not None:
+                    # aiohttp sends a GET again by itself where its connection dies; whether to is decided elsewhere.
+                    raise aiohttp.ServerDisconnectedError
+                bodiless.connected(reused=protocol in self._seen)
             self._seen.add(protocol)
             return await send(conn)
 

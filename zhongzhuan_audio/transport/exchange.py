@@ -12,6 +12,7 @@ from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Secret, Timeouts
 from zhongzhuan_audio.errors import ConfigurationError, InvalidResponseError, ZhongzhuanError
 from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.transport.connections import carried
 from zhongzhuan_audio.transport.foreign import Foreign, cut_off
 from zhongzhuan_audio.transport.outgoing import Bodiless, Body
 from zhongzhuan_audio.transport.route import Route
@@ -67,13 +68,15 @@ async def exchange(
         sock_read=timeouts.answer_stall_s,
     )
     foreign = Foreign(payload, route, timeouts)
+    bodiless = payload if isinstance(payload, Bodiless) else None
+    token = carried.set(bodiless)
     answered = False
     try:
         with foreign:
             response = await session.request(
                 method,
                 url,
-                data=None if isinstance(payload, Bodiless) else payload,
+                data=payload if bodiless is None else None,
                 headers=headers,
                 timeout=timeout,
                 allow_redirects=False,
@@ -95,6 +98,7 @@ async def exchange(
     else:
         return reply
     finally:
+        carried.reset(token)
         if not answered:
             payload.hang_up()
 
@@ -178,13 +182,20 @@ class Reply:
             self._payload.hang_up()
         await self._response.wait_for_close()
 
-    def _settle(self) -> None:
-        if self._payload.complete:
-            self._settled = True
-        elif self.status < 300:  # noqa: PLR2004 - the statuses of success
-            # It answered before it had everything. An error may be true all the same (413); a transcript is not.
-            # Closing stops the upload, and the connection is of no further use.
+    def check_upload(self) -> None:
+        """Find out whether the relay had everything before it answered well.
+
+        An error may be true all the same (413); a transcript is not.
+
+        Raises:
+            TransportError: It had not. Closing stops the upload, and the connection is of no further use.
+        """
+        if not self._payload.complete and self.status < 300:  # noqa: PLR2004 - the statuses of success
             self._response.close()
             raise self._payload.failure or cut_off(
                 "the relay answered before it had the whole upload", self._route, "no"
             )
+
+    def _settle(self) -> None:
+        self.check_upload()
+        self._settled = self._payload.complete

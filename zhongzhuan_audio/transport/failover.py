@@ -107,6 +107,11 @@ class Failover:
         until = self._circuits[index].open_until
         return max(never if until is None else until, self._without.get((index, scope), never))
 
+    def busy_s(self, index: int, scope: str) -> float:
+        """Return for how many seconds an endpoint wants to be left alone with such calls, 0 if it does not."""
+        now = self._clock()
+        return max(0.0, self._without.get((index, scope), now) - now)
+
     def begin(self, index: int) -> Trial:
         """Take note that an endpoint is tried now; of one that was passed over, this is the only probe.
 

@@ -30,11 +30,17 @@ class Bodiless:
 
     billed: Billed = "no"
     complete: bool = True
-    reused: bool | None = None
     failure: BaseException | None = None
+    reused: bool | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, on_connection: Callable[[bool], None]) -> None:
         self.answered: bool = False
+        self._on_connection = on_connection
+
+    def connected(self, *, reused: bool) -> None:
+        """Take note of the connection that the request goes over."""
+        self.reused = reused
+        self._on_connection(reused)
 
     def hang_up(self) -> None:
         """Do nothing: there is nothing left to send."""
@@ -152,7 +158,7 @@ class Message:
     def body(self, *, stall_s: float | None, on_connection: Callable[[bool], None]) -> Body:
         """Return the bytes as they are."""
         if self.content is None and self.method in _FREE_METHODS:
-            return Bodiless()
+            return Bodiless(on_connection)
         data = memoryview(self.content or b"")
         source = Source(
             label="the request", filename="", format=None, size_bytes=len(data), open=lambda: BytesReader(data)

@@ -19,9 +19,9 @@ from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Stop, decide
 from zhongzhuan_audio.transport.attempt import attempt
 from zhongzhuan_audio.transport.call import Call
+from zhongzhuan_audio.transport.choosing import choose_endpoint
 from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover
-from zhongzhuan_audio.transport.keys import read_key
 from zhongzhuan_audio.transport.outgoing import Outgoing
 from zhongzhuan_audio.transport.session import SessionKeeper
 from zhongzhuan_audio.transport.stream import Stream
@@ -66,19 +66,22 @@ class Pipeline:
         self._jitter = jitter
         self._quota = RetryQuota()
         self._closed = False
+        self._of_first: Pipeline | None = None
         self._waits = Waits(sleep)
         self._failover = Failover(endpoints, clock=time.monotonic, tell=self._telling.tell)
 
     def of_first(self) -> Pipeline:
-        """Return one that asks the first endpoint only, for what is true of that alone."""
-        return Pipeline(
-            self._sessions,
-            self._endpoints[:1],
-            headers=self._headers,
-            on_event=self._telling.on_event,
-            sleep=self._sleep,
-            jitter=self._jitter,
-        )
+        """Return one that asks the first endpoint only, for what is true of that alone; it closes with this one."""
+        if self._of_first is None:
+            self._of_first = Pipeline(
+                self._sessions,
+                self._endpoints[:1],
+                headers=self._headers,
+                on_event=self._telling.on_event,
+                sleep=self._sleep,
+                jitter=self._jitter,
+            )
+        return self._of_first
 
     def close(self) -> None:
         """Begin nothing any more: what runs and fails because the connections close is not sent again.
@@ -87,6 +90,8 @@ class Pipeline:
         """
         self._closed = True
         self._waits.end()
+        if self._of_first is not None:
+            self._of_first.close()
 
     async def send(
         self,
@@ -156,6 +161,8 @@ class Pipeline:
             except BaseException as error:
                 self._telling.record(call, error)
                 raise
+            finally:
+                call.over = True
             self._telling.record(call)
 
     async def _run(self, call: Call, receive: Receive[T]) -> T:
@@ -172,8 +179,9 @@ class Pipeline:
                 if call.trial is not None:
                     self._failover.left(call.trial)
             match course:
-                case Again(wait_s, error):
+                case Again(wait_s, error, to):
                     call.last = error
+                    call.pinned = to if call.pinned is None else call.pinned
                     if call.pinned is None:
                         call.begin_round()
                     await self._wait(call, wait_s, error)
@@ -220,22 +228,12 @@ class Pipeline:
         await call.held.take_turn(opened.pacer, audio_minutes=(outgoing.audio_s or 0.0) / 60)
         # What is open and what is up may have changed while this call stood in the queue.
         self._check_open()
-        index = call.choose(self._failover)
-        if index is None:
+        route = await choose_endpoint(call, self._failover, self._sessions)
+        if route is None:
             return None
-        call.trial, endpoint = self._failover.begin(index), self._endpoints[index]
-        call.endpoint = endpoint.base_url
-        try:
-            if index not in call.keys:
-                call.keys[index] = await read_key(endpoint.api_key)
-            route = await self._sessions.route(endpoint.base_url)
-        except Exception as error:
-            if call.last is None:
-                raise
-            # The key or the proxy of a spare endpoint is at fault; the others may yet serve this call.
-            logger.warning("%s is left out: %s", endpoint.base_url, type(error).__name__)
-            call.give_up(index)
-            return None
+        assert call.trial is not None
+        index = call.trial.index
+        endpoint = self._endpoints[index]
         # Either may have been closed while the key was asked for; aiohttp would raise a bare RuntimeError.
         self._check_open()
         opened = self._sessions.open()

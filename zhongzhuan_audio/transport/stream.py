@@ -8,7 +8,14 @@ from contextlib import suppress
 
 import attrs
 
-from zhongzhuan_audio.errors import Attempt, StreamInterruptedError, TimedOutError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.errors import (
+    Attempt,
+    ConfigurationError,
+    StreamInterruptedError,
+    TimedOutError,
+    TransportError,
+    ZhongzhuanError,
+)
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.transport.call import Call
 from zhongzhuan_audio.transport.exchange import Reply
@@ -59,7 +66,10 @@ class Stream:
             StreamInterruptedError: The stream broke off after a good beginning.
             TransportError: It broke off before that.
             TimedOutError: It stood still, or the deadline of the call has passed.
+            ConfigurationError: The block that held it is over.
         """
+        if self._call.over:
+            raise ConfigurationError("the block that held this answer is over", hint="read it inside of the block")
         if not self._call.begun:
             # The attempt has a deadline of its own around it.
             chunk = await self._reply.chunk()
@@ -76,8 +86,6 @@ class Stream:
                 raise
             raise self.broken(_interrupted(self._call.past_deadline(), self.received_bytes)) from None
         self.received_bytes += len(chunk)
-        if not chunk:
-            self._end(None)
         return chunk
 
     async def rest(self, head: bytes) -> Answer:
@@ -99,6 +107,20 @@ class Stream:
                 while await self._reply.chunk():
                     pass
         self._end(None)
+        if self._call.begun:
+            # Its turn is over as well, whatever the block goes on to do.
+            await self._call.held.close()
+
+    def check_upload(self) -> None:
+        """Find out whether the relay had all that it answers to.
+
+        Raises:
+            TransportError: It had not: this is the answer to something else.
+        """
+        try:
+            self._reply.check_upload()
+        except ZhongzhuanError as error:
+            raise self.broken(error) from None
 
     def broken(self, error: ZhongzhuanError) -> ZhongzhuanError:
         """Take note that the stream is of no use any more; return the error, with what is known of the call."""

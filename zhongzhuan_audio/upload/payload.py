@@ -106,6 +106,8 @@ class UploadPayload(Payload):
         content_length: int | None,  # noqa: ARG002 - always this payload's own size
     ) -> None:
         """Send the body."""
+        # aiohttp sends a PUT or a DELETE again by itself where its connection dies, but nothing that is consumed.
+        self._consumed = True
         stream = cast("StreamWriter", writer)
         self._transport = stream.transport
         self.reused = stream.protocol in _used
