@@ -124,7 +124,7 @@ def notebook(session: nox.Session) -> None:
     _run(session, "python", "-m", "pytest", "--quiet", "tests/test_notebook.py")
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", name="install-check")
 def install_check(session: nox.Session) -> None:
     """Install the built wheel where nothing else is, alone and with the command."""
     folder = Path(session.create_tmp()).resolve()

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+import wave
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -87,6 +88,9 @@ def reader(relay: LocalRelay, jfk: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("ZHONGZHUAN_API_KEY", relay.api_key)
     for name in ("jfk.mp3", "会议.m4a"):
         shutil.copy(jfk, name)
+    with wave.open("voice.wav", "wb") as voice:
+        voice.setparams((1, 2, 8000, 0, "NONE", ""))
+        voice.writeframes(bytes(3 * 16_000))
     Path("notes.txt").write_text("Not a recording, but the notes of one.\n", encoding="utf-8")
 
 

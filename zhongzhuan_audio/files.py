@@ -29,10 +29,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if kind == stat.S_IFDIR:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if kind not in {None, stat.S_IFREG}:
-        # A pipe or a device is written to, and never replaced by a file.
-        with target.open("wb") as file:
-            yield file
-        return
+        # Root could replace a device by a file; and writing into a pipe may wait for ever.
+        raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
     # 40 characters of a name are 160 bytes at most, well below the 255 that file systems take.
     draft = target.with_name(f".{target.name[:40]}.{secrets.token_hex(4)}.part")
     try:

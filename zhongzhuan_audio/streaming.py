@@ -124,6 +124,7 @@ class ServerEvents(_Events[ServerSentEvent]):
     def __init__(self, stream: Stream, *, now: Now) -> None:
         super().__init__(stream)
         self._now = now
+        self._has_begun = False
 
     async def begin(self) -> Self:
         """Read as much as shows whether the answer is a good one.
@@ -137,6 +138,8 @@ class ServerEvents(_Events[ServerSentEvent]):
             self._is_over = self._first is None
         else:
             text, _ = raise_for_error(answer, now=self._now)
+            if not text.strip():
+                raise broken_error(answer, text, f"status {answer.status} and an empty answer")
             self._first, self._is_over = ServerSentEvent(data=text), True
         return self
 
@@ -147,7 +150,9 @@ class ServerEvents(_Events[ServerSentEvent]):
             return None
         value = parse_json(event.data)
         if (error := event_error(event, value, self._stream.headers, now=self._now)) is not None:
+            error.billed = "maybe" if self._has_begun else error.billed
             raise self._stream.broken(error)
+        self._has_begun = True
         return event
 
 

@@ -144,7 +144,7 @@ def test_a_failed_recording_prints_nothing(relay, folder, capsys):
     [
         ("a.mp3 --language chinese", "language 'chinese' is not an ISO 639-1 code — use 'zh'"),
         ("a.mp3 --temperature 1.5", "temperature 1.5 is not between 0 and 1"),
-        ("a.mp3 --model=", "model is empty — whisper-1 is a good first choice"),
+        ("a.mp3 --model=", "model is empty — name one that the relay knows, such as whisper-1 or tts-1"),
         ("a.mp3 --base-url ftp://x", "neither https:// nor http://"),
         ("a.mp3 --base-url http://relay.example", "is plain http"),
         ("a.mp3 --api-key-file missing.key", "cannot read the key file missing.key: No such file or directory"),

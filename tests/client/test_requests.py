@@ -318,3 +318,93 @@ async def test_the_blocking_twins(site: Any) -> None:
     endless = (200, {"hard_limit_usd": 100_000_000})
     site.answers = [(200, {"ok": 1}), events_of(b"data: 1\n\n"), (200, {"data": []}), endless]
     await asyncio.to_thread(use)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("kept", [True, False], ids=["reused", "new"])
+async def test_an_attempt_is_one_request(raw_server: Any, method: str, kept: bool) -> None:
+    """Aiohttp would send some methods again by itself where the connection dies: untold, and perhaps paid."""
+    seen: list[bytes] = []
+
+    async def serve(peer: Any) -> None:
+        if kept and raw_server.connections == 1:
+            await peer.request()
+            await peer.answer(b"{}")
+        seen.append(await peer.head())
+        peer.reset()
+
+    raw_server.script(serve)
+    events: list[Any] = []
+    once = RetryPolicy(max_attempts=1, maybe_billed_retries=0)
+    async with AsyncClient(raw_server.url, "sk-test", retry=once, on_event=events.append) as client:
+        if kept:
+            await client.request("POST", "warm", json={})
+            events.clear()
+        with pytest.raises(TransportError) as caught:
+            await client.request(method, "x")
+    assert len(seen) == len(caught.value.attempts) == 1
+    assert caught.value.billed == ("no" if method == "GET" else "maybe")
+    told = [type(event).__name__ for event in events]
+    assert told[:2] == ["AttemptStarted", "ConnectionReused" if kept else "ConnectionOpened"]
+
+
+async def test_closing_ends_a_balance_that_waits(raw_server: Any) -> None:
+    """No request goes out after it, and no session is made."""
+
+    async def busy(peer: Any) -> None:
+        while True:
+            await peer.head()
+            await peer.answer(b"{}", status="429 Busy", headers="Retry-After: 30\r\n")
+
+    raw_server.script(busy)
+    client = AsyncClient(raw_server.url, "sk-test")
+    call = asyncio.create_task(client.balance())
+    while not raw_server.connections:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    await client.close()
+    with pytest.raises(APIError, match="this client is closed"):
+        await asyncio.wait_for(call, 10)
+    assert raw_server.connections == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"msg": "not found"}])
+async def test_an_object_without_a_figure_is_no_balance(site: Any, answer: Any) -> None:
+    """It is told, and no empty balance is made up."""
+    site.answers = [(200, answer)]
+    async with AsyncClient(site.url, "sk-test") as client:
+        with pytest.raises(InvalidResponseError, match="tells no balance"):
+            await client.balance()
+
+
+async def test_ends_of_streams(site: Any, raw_server: Any) -> None:
+    """The sentinel alone, nothing at all, an error late, half an event: each is told as what it is."""
+
+    async def done(peer: Any) -> None:
+        await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: [DONE]\n\n")
+        await peer.reader.read()
+
+    async def half(peer: Any) -> None:
+        await peer.request()
+        await peer.send(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {"a": 1}\n\ndata: {"a')
+
+    raw_server.script(done, half)
+    async with AsyncClient(raw_server.url, "sk-test", retry=QUICK) as client:
+        async with asyncio.timeout(5), client.stream_request("POST", "x", json={}) as events:
+            assert [event async for event in events] == []
+        async with client.stream_request("POST", "x", json={}) as events:
+            assert (await anext(events)).json() == {"a": 1}
+            with pytest.raises(StreamInterruptedError, match="in the middle of an event"):
+                await anext(events)
+    site.answers = [(200, b"")]
+    async with AsyncClient(site.url, "sk-test", retry=QUICK) as client:
+        with pytest.raises(InvalidResponseError, match="empty answer"):
+            async with client.stream_request("POST", "x", json={}):
+                pass
+        site.answers = [events_of(b"data: 1\n\n", b'data: {"error": {"message": "boom"}}\n\n')]
+        async with client.stream_request("POST", "x", json={}) as events:
+            await anext(events)
+            with pytest.raises(UpstreamError, match="boom") as caught:
+                await anext(events)
+        assert caught.value.billed == "maybe"

@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import re
+import signal
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -34,6 +35,7 @@ SOUND = b"ID3\x04\0\0\0\0\0\0" + b"\xff\xfb\x90\xc4" + bytes(413)
 ONCE = RetryPolicy(max_attempts=1)
 _LISTENING = re.compile(r"listening on (http://127\.0\.0\.1:\d+)")
 _START_S = 60.0
+_STOP_S = 30.0
 
 
 def fixtures() -> list[dict[str, Any]]:
@@ -75,8 +77,10 @@ async def mock(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     process = await asyncio.create_subprocess_exec(
         COMMAND, "--port", "0", "--fixtures", str(folder / "fixtures.json"), "--validate-on-load", "--strict",
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder,
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
+    reading = asyncio.create_task(asyncio.sleep(0, b""))
     try:
         async with asyncio.timeout(_START_S):
             said = ""
@@ -88,9 +92,11 @@ async def mock(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
         reading = asyncio.create_task(process.stdout.read())
         yield found[1]
     finally:
-        process.terminate()
-        await process.wait()
-    await reading
+        # What was started may be a wrapper around the real node: both are in one group of their own.
+        os.killpg(process.pid, signal.SIGTERM)
+        async with asyncio.timeout(_STOP_S):
+            await process.wait()
+            await reading
 
 
 @pytest_asyncio.fixture(loop_scope="module")

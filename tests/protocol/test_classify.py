@@ -366,3 +366,25 @@ def test_a_redirect_that_leads_nowhere_points_at_the_base_url():
     error = refused(302)
     assert type(error) is NotFoundError
     assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (500, {"error": "model_not_found"}, ModelUnavailableError),
+        (403, told("令牌分组 vip 已被禁用"), PermissionDeniedError),
+        (401, told("令牌已被禁用"), AuthenticationError),
+        (500, {"code": -1, "msg": "请先登录"}, AuthenticationError),
+        (429, told("余额不足，请前往控制台充值", kind="rate_limit_error"), QuotaExceededError),
+        (429, told("Too many requests", kind="rate_limit_error"), RateLimitError),
+    ],
+)
+def test_codes_without_words_and_words_against_types(status, body, kind):
+    """A message may be nothing but a code; a group is not a token; a quota is no rate."""
+    assert type(refused(status, body)) is kind
+
+
+def test_a_google_key_is_masked():
+    """Relays quote their upstream's keys as well."""
+    error = refused(500, told("API key not valid: AIzaSyA1234567890abcdefghijklmnopqrstuv"))
+    assert "SyA123" not in f"{error} {error.body}"

@@ -47,7 +47,7 @@ def test_references_are_fields_of_their_own() -> None:
         ({"model": "whisper-1", "response_format": "diarized_json"}, f"only with json, text.*{DIARIZE} would"),
         ({"model": "whisper-1", "include": ["logprobs"]},
          "whisper-1 does not take include — gpt-4o-transcribe, gpt-4o-mini-transcribe would"),
-        ({"model": "whisper-1", "keywords": []}, "does not take keywords — gpt-transcribe would"),
+        ({"model": "whisper-1", "keywords": ["a"]}, "does not take keywords — gpt-transcribe would"),
         ({"model": DIARIZE, "prompt": "Dear"}, "does not take prompt — whisper-1, gpt-transcribe"),
         ({"model": "gpt-transcribe", "known_speaker_names": ["a"]}, f"known_speaker_names — {DIARIZE} would"),
         ({"model": "gpt-transcribe", "speaker_references": 1}, "does not take known_speaker_references"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.errors import InvalidResponseError
+from zhongzhuan_audio.errors import InvalidResponseError, StreamInterruptedError
 from zhongzhuan_audio.models import ServerSentEvent
 from zhongzhuan_audio.protocol import sse
 from zhongzhuan_audio.protocol.sse import EventStreamParser, looks_like_events
@@ -71,8 +71,13 @@ def test_an_event_is_given_as_soon_as_its_blank_line_is_here() -> None:
 
 
 def test_a_stream_that_forgets_its_last_blank_line() -> None:
-    """The last event counts all the same."""
-    assert [event.data for event in parse([b"data: 1\n\ndata: 2"])] == ["1", "2"]
+    """The last event counts all the same, its line end missing too, unless it may have been cut off."""
+    assert [event.data for event in parse([b"data: 1\n\ndata: 2\n"])] == ["1", "2"]
+    assert [event.data for event in parse([b'data: 1\n\ndata: {"a": [2]}'])] == ["1", '{"a": [2]}']
+    assert [event.data for event in parse([b"data: 1\n\ndata: [DONE]"])] == ["1", "[DONE]"]
+    for cut_off in (b"data: 2", b'data: {"a": [2]', b"dat", b"data: [DO", b"data: {2}"):
+        with pytest.raises(StreamInterruptedError, match="in the middle of an event"):
+            parse([b"data: 1\n\n" + cut_off])
     assert parse([b"data: 1\n\n\n\n: bye"]) == [ServerSentEvent(data="1")]
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import traceback
+from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
+from zhongzhuan_audio import AsyncClient
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.relay import LocalRelay
 from zhongzhuan_audio.transport.proxies import find_proxy, parse_proxy
 
 RELAY = "https://relay.example/v1"
@@ -162,3 +167,23 @@ def test_only_what_the_environment_names_can_be_gone_without(monkeypatch: pytest
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:7890")
     with pytest.raises(ConfigurationError, match="trust_env=False"):
         find_proxy(RELAY)
+
+
+@pytest.mark.parametrize("way", ["environment", "session"])
+async def test_a_callers_session_reaches_this_machine_without_its_proxy(
+    local_relay: LocalRelay, raw_server: Any, monkeypatch: pytest.MonkeyPatch, way: str, jfk: Path
+) -> None:
+    """The key and the recording do not go through it in the clear."""
+
+    async def listen(peer: Any) -> None:
+        await peer.head()
+
+    raw_server.script(listen)
+    proxy = raw_server.url.removesuffix("/v1")
+    options: dict[str, Any] = {"proxy": proxy} if way == "session" else {"trust_env": True}
+    if way == "environment":
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+    async with aiohttp.ClientSession(**options) as session:
+        async with AsyncClient(local_relay.base_url, local_relay.api_key, session=session) as client:
+            assert (await client.transcribe(jfk)).text
+    assert raw_server.connections == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -363,3 +364,49 @@ async def test_a_spare_that_asks_for_a_long_wait_does_not_end_the_call(
         result = await client.transcribe(MP3)
     assert result.text == "at last"
     assert names(result.attempts) == ["UpstreamError", "RateLimitError", None]
+
+
+@pytest.mark.parametrize("order", ["busy first", "broken first"])
+@pytest.mark.parametrize("broken", ["dead", "fails"])
+async def test_a_busy_relay_is_waited_for_whatever_a_spare_does(
+    raw_server: Any, unused_tcp_port: int, order: str, broken: str
+) -> None:
+    """It said when it is back: it is not asked before, and its attempt is not used up by a spare that fails."""
+    asked: list[float] = []
+
+    async def busy(peer: Any) -> None:
+        while True:
+            await peer.request()
+            asked.append(time.monotonic())
+            if asked[-1] - asked[0] < 1:
+                await peer.answer(b'{"error": {"message": "busy"}}', status="429 Busy", headers="Retry-After: 1\r\n")
+            else:
+                await peer.answer(b'{"text": "at last"}')
+
+    raw_server.script(busy)
+    async with LocalRelay(ScriptedEngine(UpstreamError("boom", status=500)), api_key=None) as spare:
+        url = spare.base_url if broken == "fails" else f"http://127.0.0.1:{unused_tcp_port}/v1"
+        endpoints = [Endpoint(raw_server.url, "sk-1"), Endpoint(url, "sk-2")]
+        if order == "broken first":
+            endpoints.reverse()
+        async with AsyncClient(endpoints=endpoints, retry=RetryPolicy(backoff_base_s=0.001)) as client:
+            assert (await client.transcribe(MP3)).text == "at last"
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= 1
+
+
+@pytest.mark.parametrize("place", [0, 1])
+async def test_a_key_that_cannot_be_had_leaves_its_endpoint_out(local_relay: LocalRelay, place: int) -> None:
+    """Wherever it stands; where it stands alone its own error comes out."""
+
+    def vault() -> str:
+        raise RuntimeError("the vault is down")
+
+    locked = Endpoint("http://127.0.0.1:9", vault)
+    endpoints = [Endpoint(local_relay.base_url, local_relay.api_key or "")]
+    endpoints.insert(place, locked)
+    async with AsyncClient(endpoints=endpoints) as client:
+        assert (await client.transcribe(MP3)).text
+    async with AsyncClient(endpoints=[locked]) as client:
+        with pytest.raises(RuntimeError, match="the vault is down"):
+            await client.transcribe(MP3)

@@ -12,6 +12,7 @@ from zhongzhuan_audio import AsyncClient, Client, Endpoint, Limits, RetryPolicy,
 from zhongzhuan_audio.errors import (
     APIError,
     AuthenticationError,
+    ConfigurationError,
     InvalidResponseError,
     StreamInterruptedError,
     TimedOutError,
@@ -356,3 +357,64 @@ async def test_the_blocking_twin_streams(raw_server: Any) -> None:
     )
     await asyncio.to_thread(use)
     assert raw_server.connections == 4
+
+
+async def test_a_stream_that_is_told_as_what_it_was(raw_server: Any) -> None:
+    """One that ended too early is an attempt that failed and may have been billed, in every account of it."""
+    told: list[Any] = []
+    raw_server.script(streaming(delta("hello "), b"0\r\n\r\n"))
+    async with AsyncClient(raw_server.url, "sk-test", on_event=told.append) as client:
+        with pytest.raises(StreamInterruptedError) as caught:
+            await texts(client)
+    (made,) = caught.value.attempts
+    assert (made.status, made.error, made.billed) == (200, "StreamInterruptedError", "maybe")
+    assert sum(isinstance(event, MaybeBilled) for event in told) == 1
+
+
+async def test_an_early_stream_is_not_believed(raw_server: Any) -> None:
+    """Events before the upload's end are the answer to something else, as a whole answer is."""
+
+    async def hasty(peer: Any) -> None:
+        await peer.head()
+        await peer.send(CHUNKED.format("text/event-stream", 1).encode() + delta("hello ") + DONE + END)
+        await asyncio.sleep(3600)
+
+    raw_server.script(hasty)
+    async with AsyncClient(raw_server.url, "sk-test", retry=ONCE) as client:
+        with pytest.raises(TransportError, match="before it had the whole upload") as caught:
+            async with client.stream_transcription(MP3 * 200) as events:
+                await anext(events)
+    assert caught.value.billed == "no"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/event-stream"])
+async def test_the_first_piece_may_be_a_byte(raw_server: Any, kind: str) -> None:
+    """Events are known as such whatever their label is and however they are cut."""
+    sent = b'data: {"type": "transcript.text.done", "text": "hello"}\n\ndata: [DONE]\n\n'
+    pieces = [chunk(sent[place : place + 1]) for place in range(len(sent))]
+    raw_server.script(
+        streaming(*[part for piece in pieces[:20] for part in (piece, 0.002)], *pieces[20:], b"0\r\n\r\n", kind=kind)
+    )
+    async with AsyncClient(raw_server.url, "sk-test", retry=ONCE) as client:
+        assert await texts(client) == ["hello"]
+
+
+async def test_reading_on_behind_the_block_blames_nobody(raw_server: Any) -> None:
+    """The request has ended with the block: that is told, and the endpoint keeps its good name."""
+    told: list[Any] = []
+    raw_server.script(streaming(delta("hello "), 0.01, delta("world"), 3600.0))
+    async with AsyncClient(raw_server.url, "sk-test", on_event=told.append) as client:
+        async with client.stream_transcription(MP3) as events:
+            await anext(events)
+        with pytest.raises(ConfigurationError, match="the block that held this answer is over"):
+            [event async for event in events]
+    assert [type(event).__name__ for event in told][-1] == "AttemptEnded"
+
+
+async def test_a_stream_that_was_read_gives_its_turn_back(raw_server: Any) -> None:
+    """Another may run before the block ends."""
+    raw_server.script(streaming(delta("hello "), DONE, END))
+    async with AsyncClient(raw_server.url, "sk-test", limits=Limits(max_concurrency=1, max_wait_s=5)) as client:
+        async with client.stream_transcription(MP3) as events:
+            assert len([event async for event in events]) == 2
+            assert await texts(client) == ["hello ", "hello world"]

@@ -19,7 +19,8 @@ class AsyncClient(RecordingCalls, StreamedCalls, SpeakingCalls, AccountCalls, Ot
     Args:
         base_url: The relay's address, in any form that a relay's web page shows; None takes ``ZHONGZHUAN_BASE_URL``, or
             else ``https://api.zhongzhuan.chat``.
-        api_key: The token, or a function (plain or async) that gives one and is called before each request. None takes
+        api_key: The token, or a function (plain or async) that gives one; it is asked once a call and endpoint, and
+            once more where its key is refused. None takes
             the file that ``ZHONGZHUAN_API_KEY_FILE`` names, read again when it changes and when the relay refuses the
             key, or else ``ZHONGZHUAN_API_KEY``.
         timeouts: How long each phase may take.

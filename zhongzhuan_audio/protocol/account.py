@@ -25,6 +25,7 @@ TOKEN_PATH = "/api/usage/token/"  # noqa: S105 - a path
 """From the root of the relay; the others are below its base URL."""
 
 _WHERE = Advice("check that base_url is the relay's", command="check that --base-url is the relay's")
+_BALANCE_FIELDS = {"data", "hard_limit_usd", "soft_limit_usd", "system_hard_limit_usd", "total_usage"}
 _UNLIMITED_USD = 100_000_000
 """What one-api gives as the limit of a token that has none."""
 _UNITS_PER_USD = 500_000
@@ -71,10 +72,10 @@ def decode_object(answer: Answer, *, now: Callable[[], datetime]) -> dict[str, A
 
     Raises:
         APIError: The relay said no, also where it said so at a status of success.
-        InvalidResponseError: It is none.
+        InvalidResponseError: It is none, or one without any figure.
     """
     text, value = raise_for_error(answer, now=now)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _BALANCE_FIELDS & value.keys():
         raise invalid_error(answer, text, f"status {answer.status} and an answer that tells no balance")
     return value
 

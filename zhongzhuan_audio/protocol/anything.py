@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from zhongzhuan_audio.errors import APIError, ConfigurationError
 from zhongzhuan_audio.models import Response
@@ -54,7 +54,7 @@ def check_path(path: object) -> str:
         raise ConfigurationError(f"the path must be a string, not {type(path).__name__}")
     if "://" in path or path.startswith("//"):
         raise ConfigurationError("the path is a whole address", hint="give the relay as base_url, and here its path")
-    if not _PATH.fullmatch(path) or not path.isprintable() or {".", ".."} & set(path.split("/")):
+    if not _PATH.fullmatch(path) or not path.isprintable() or {".", ".."} & set(unquote(path).split("/")):
         raise ConfigurationError(
             f"the path {path!r} cannot be sent", hint="it looks like /v1/chat/completions; a query goes into params"
         )

@@ -63,6 +63,7 @@ _LITELLM_QUOTES = re.compile(
 
 When litellm itself has stopped waiting it says "APITimeoutError" there. Source: litellm 1.106.2 and 1.108.7.
 """
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
 _THREE_DIGITS = re.compile(r"[0-9]{3}")
 _MESSAGE_CHARS = 2000
 
@@ -141,15 +142,20 @@ def _kind_of_names(levels: Sequence[Complaint]) -> type[APIError] | None:
     Those may say of a bad request that it is too large or asks for what is not there, and of litellm's 429 that the
     quota is used up.
     """
-    names = (name for level in levels for name in (level.code, level.type))
+    names = (name for level in levels for name in (level.code, level.type, _bare_name(level.message)))
     kind = next((kind for name in names if (kind := kind_of_name(name))), None)
     overruled_by: frozenset[type[APIError]] = frozenset()
     if kind is BadRequestError:
         overruled_by = _OVERRULE_BAD_REQUEST
-    elif kind is RateLimitError and any(level.code == _ANY_429 for level in levels):
+    elif kind is RateLimitError and any(_ANY_429 in (level.code, level.type) for level in levels):
         overruled_by = _OVERRULE_ANY_429
     worded = _kind_of_words(levels) if overruled_by else None
     return worded if worded in overruled_by else kind
+
+
+def _bare_name(message: str) -> str | None:
+    """Return a message that is no more than a code; None where it is words."""
+    return message if _NAME.fullmatch(message) else None
 
 
 def _kind_of_words(levels: Sequence[Complaint]) -> type[APIError] | None:

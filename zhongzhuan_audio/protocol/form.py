@@ -58,7 +58,7 @@ def check_text(name: str, value: object, *, required: bool = False) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
     if required and not value.strip():
-        raise ConfigurationError(f"{name} is empty", hint="whisper-1 is a good first choice")
+        raise ConfigurationError(f"{name} is empty", hint="name one that the relay knows, such as whisper-1 or tts-1")
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -21,6 +21,8 @@ _MASKS = (
         re.compile(r"\b(Bearer(?:\s|%20){1,8})(?=[\w.~+/=*-]*[0-9*]|[\w.~+/=*-]{24})[\w.~+/=*-]{6,}", re.IGNORECASE),
         r"\1***",
     ),
+    # As Google makes them.
+    (re.compile(r"\bAIza[\w-]{20,}"), "AIza***"),
     (re.compile(r"([?&](?:api[_-]?)?key=)[^&\s\"'<>]{6,}", re.IGNORECASE), r"\1***"),
 )
 
@@ -28,7 +30,8 @@ _MASKS = (
 def mask_keys(text: str) -> str:
     """Return the text with keys replaced, those that the relay has shortened itself (``sk-abc***xyz``) too.
 
-    Replaced are ``sk-`` tokens, tokens after ``Bearer``, and the value of ``key=`` in an address.
+    Replaced are ``sk-`` tokens, ``AIza`` ones (Google's), tokens after ``Bearer``, and the value of ``key=`` in an
+    address.
 
     >>> mask_keys("[sk-abc***xyz] 该令牌额度已用尽")
     '[sk-***] 该令牌额度已用尽'

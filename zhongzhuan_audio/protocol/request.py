@@ -34,6 +34,7 @@ _RESPONSE_FORMATS: tuple[str, ...] = get_args(ResponseFormat)
 _TRANSCRIPTION_FORMATS: tuple[str, ...] = get_args(TranscriptionFormat)
 _MOST_SPEAKERS = 4
 _GRANULARITIES: tuple[str, ...] = get_args(Granularity)
+_TRANSLATION_FIELDS = frozenset({"file", "model", "prompt", "response_format", "temperature"})
 _OWN_FIELDS = frozenset(
     {
         "file",
@@ -108,10 +109,10 @@ def transcription_fields(
         "languages": languages,
     }
     if strict:
-        given = [name for name, value in {"prompt": prompt, **newer}.items() if value is not None]
+        given = [name for name, value in {"prompt": prompt, **newer}.items() if not _is_nothing(value)]
         check_model_takes(model, response_format, given)
     if timestamp_granularities is not None:
-        fields += _granularity_fields(timestamp_granularities, response_format)
+        fields += _granularity_fields(timestamp_granularities, response_format, strict=strict)
     fields += list_fields("include", include)
     if chunking_strategy is not None:
         fields += _chunking_fields(chunking_strategy)
@@ -174,7 +175,7 @@ def translation_fields(
     """
     fields = _common_fields(model, prompt, response_format, temperature)
     if extra is not None:
-        fields += extra_fields(extra, own=_OWN_FIELDS)
+        fields += extra_fields(extra, own=_TRANSLATION_FIELDS)
     return tuple(fields)
 
 
@@ -212,7 +213,12 @@ def _check_temperature(value: object) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _granularity_fields(values: Iterable[Granularity], response_format: str) -> list[Field]:
+def _is_nothing(value: object) -> bool:
+    """Tell whether an option sends nothing: an empty list does not, either."""
+    return value is None or (isinstance(value, (list, tuple)) and not value)
+
+
+def _granularity_fields(values: Iterable[Granularity], response_format: str, *, strict: bool) -> list[Field]:
     if not isinstance(values, Iterable):
         raise ConfigurationError(f"timestamp_granularities must be a list, not {type(values).__name__}")
     given = [values] if isinstance(values, str) else list(values)
@@ -221,7 +227,7 @@ def _granularity_fields(values: Iterable[Granularity], response_format: str) -> 
             raise ConfigurationError(
                 f"timestamp_granularities holds {value!r}", hint=f"use {' or '.join(_GRANULARITIES)}"
             )
-    if given and response_format != "verbose_json":
+    if strict and given and response_format != "verbose_json":
         raise ConfigurationError(
             f"timestamp_granularities does not go with response_format {response_format!r}",
             hint="use response_format='verbose_json'",

@@ -18,7 +18,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.anything import encode_json, raise_for_error
-from zhongzhuan_audio.protocol.body import decode_body, media_type
+from zhongzhuan_audio.protocol.body import decode_body, media_type, tidy
 from zhongzhuan_audio.protocol.classify import classify
 from zhongzhuan_audio.protocol.form import check_text
 from zhongzhuan_audio.protocol.known_models import check_speech_model_takes
@@ -163,13 +163,14 @@ def speech_error(
         raise_for_error(answer, now=now)
     except (APIError, InvalidResponseError) as error:
         return error
-    body, _ = decode_body(answer.body, answer.headers)
+    body, readable = decode_body(answer.body, answer.headers)
     if not answer.body:
         return broken_error(answer, body, f"status {answer.status} and an empty answer")
     kind = sniff(answer.body[:HEAD_BYTES])
     if kind is None:
         label = media_type(answer.headers) or "an unlabelled answer"
-        return broken_error(answer, body, f"status {answer.status} and {label} that is no {response_format}")
+        said = f": {tidy(body)[:80]}" if readable and body.strip() else ""
+        return broken_error(answer, body, f"status {answer.status} and {label} that is no {response_format}{said}")
     hint = Advice(_TAKE_IT)
     if name := next((name for name, kinds in _SNIFFED.items() if kind.name in kinds), None):
         hint = Advice(

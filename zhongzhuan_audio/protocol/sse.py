@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 
-from zhongzhuan_audio.errors import InvalidResponseError
+from zhongzhuan_audio.errors import InvalidResponseError, StreamInterruptedError
 from zhongzhuan_audio.models import ServerSentEvent
+from zhongzhuan_audio.protocol.body import NOT_JSON, parse_json
 
 __all__ = ["DONE", "EventStreamParser", "looks_like_events"]
 
@@ -17,6 +18,8 @@ DONE = "[DONE]"
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _FIELDS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
+_WHOLE = re.compile(rb"data:\s*(?:\[DONE\]|[{\[].*[}\]])\s*", re.DOTALL)
+_BILLED_AGAIN = "asking again is billed again"
 _MAX_EVENT_BYTES = 32 * 1024 * 1024
 """Ten seconds of sound in Base64 are far less."""
 
@@ -65,7 +68,16 @@ class EventStreamParser:
         return events
 
     def finish(self) -> list[ServerSentEvent]:
-        """Take the end of the stream: relays forget the blank line behind the last event."""
+        """Take the end of the stream: relays forget the blank line behind the last event.
+
+        Raises:
+            StreamInterruptedError: It ended within a line: that event was cut off.
+        """
+        line = b"".join(self._pieces)
+        if line and not _is_whole(line):
+            raise StreamInterruptedError(
+                "the stream ended in the middle of an event", retryable=True, billed="maybe", hint=_BILLED_AGAIN
+            )
         return self.feed(b"\n\n")
 
     def _keep(self, piece: bytes) -> None:
@@ -99,3 +111,16 @@ class EventStreamParser:
         if not data:
             return None
         return ServerSentEvent(data="\n".join(data), event=event or "message", id=self._id)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Tell whether a last line without its end has all that it is to have: the sentinel, or JSON to its last brace.
+
+    Of a comment nothing is missed.
+    """
+    if line.startswith(b":"):
+        return True
+    if not _WHOLE.fullmatch(line):
+        return False
+    data = line.decode("utf-8", "replace").removeprefix("data:").strip()
+    return data == DONE or parse_json(data) is not NOT_JSON

@@ -109,7 +109,7 @@ _SENT = r"file|body|entity|payload|content|audio|upload|request"
 _SIZE = r"\d[\d.,]*\s*(?:[KMG]i?B?|bytes)\b"
 _MODEL_EN = r"\bmodels?\b(?![^\n]{0,60}?\bformat\b)"
 _KEY = r"\b(?:(?:api|subscription)[\s_-]?key|(?:access |auth |bearer |proxy server )?token|credentials?)\b"
-_KEY_ZH = r"(?:令牌|密钥|秘钥|api[\s_-]?key|\bkey\b|token)"
+_KEY_ZH = r"(?:令牌(?!的?分组)|密钥|秘钥|api[\s_-]?key|\bkey\b|token)"
 
 _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
     (
@@ -193,7 +193,7 @@ _PHRASES: tuple[tuple[_Kind, tuple[str, ...]], ...] = (
             r"authorization header|^no connected db\b",
             rf"(?:无效|不正确|错误|失效|过期|未提供|缺少|缺失|禁用|不可用)的?[^，。\n]{{0,4}}{_KEY_ZH}",
             rf"{_KEY_ZH}[^，。\n]{{0,12}}(?:无效|不正确|错误|失效|过期|未启用|禁用|不存在|不可用|为空|[验校]证?失败)",
-            r"(?:身份|鉴权|认证|签名)[^，。\n]{0,6}(?:失败|错误|无效|过期)|未授权|未登录",
+            r"(?:身份|鉴权|认证|签名)[^，。\n]{0,6}(?:失败|错误|无效|过期)|未授权|未登录|请先登录|登录已?(?:过期|失效)",
         ),
     ),
     (

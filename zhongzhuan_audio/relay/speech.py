@@ -101,6 +101,8 @@ def _input(text: object) -> str:
         raise _missing("input")
     if not isinstance(text, str):
         raise bad_request("Invalid type for 'input': expected a string.", param="input", code="invalid_type")
+    if "\0" in text:
+        raise bad_request("Invalid 'input': it holds a NUL.", param="input", code="invalid_value")
     if not text.strip():
         message = "Invalid 'input': string too short. Expected a string with minimum length 1, but got an empty string."
         raise bad_request(message, param="input", code="string_below_min_length")

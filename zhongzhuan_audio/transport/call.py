@@ -17,7 +17,7 @@ from zhongzhuan_audio.transport.keys import fresh_key
 from zhongzhuan_audio.transport.outgoing import Body, Outgoing
 from zhongzhuan_audio.transport.pacing import Pacer
 
-__all__ = ["Call"]
+__all__ = ["Call", "closed_under"]
 
 
 @attrs.define(kw_only=True)
@@ -185,3 +185,15 @@ class Call:
         if reason:
             error.hint = with_more(error.hint, f"not tried again: {reason}")
         return error
+
+
+def closed_under(error: ZhongzhuanError) -> ZhongzhuanError:
+    """Return the error for a call that failed because its client was closed; an answer of the relay's stays one."""
+    if not isinstance(error, TransportError):
+        return error
+    return TransportError(
+        "this client was closed while the call ran",
+        endpoint=error.endpoint,
+        billed=error.billed,
+        hint="close it when all calls have ended",
+    )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
 
-__all__ = ["CleanConnections", "carried"]
+__all__ = ["CleanConnections", "carried", "go_direct"]
 
 carried: ContextVar[Bodiless | None] = ContextVar("carried", default=None)
 """The request under way that has no body; one that has is told of its connection when that is written."""
@@ -89,6 +89,12 @@ class CleanConnections:
             # A request that refers to itself would keep the recording in memory until the next collection of garbage.
             del request.send
         raise aiohttp.ClientConnectionError("the server says something on each connection before it is asked")
+
+
+async def go_direct(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request for this very machine through no proxy, whatever the caller's session has been told."""
+    request.proxy = None
+    return await handler(request)
 
 
 def _is_unclean(protocol: ResponseHandler) -> bool:

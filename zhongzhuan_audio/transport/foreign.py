@@ -24,8 +24,8 @@ _PROXY = "check that the proxy runs and lets you through"
 _PROXY_OF_ENV = Advice(f"{_PROXY}; trust_env=False goes without", command=f"{_PROXY}; NO_PROXY names what needs none")
 _QUOTE = re.compile(r"\n|\bb['\"]")
 _LONG = Advice(
-    "a long recording takes long: raise Timeouts.answer_stall_s, or send it in pieces",
-    command="a long recording takes long: send it in pieces",
+    "a long recording or text takes long: raise Timeouts.answer_stall_s, or send it in pieces",
+    command="a long recording or text takes long: send it in pieces",
 )
 _REACH = Advice(
     "check base_url and the network; behind a proxy set HTTPS_PROXY",

@@ -18,7 +18,7 @@ from zhongzhuan_audio.events import AttemptStarted, OnEvent, Waiting
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota, Stop, decide
 from zhongzhuan_audio.transport.attempt import attempt
-from zhongzhuan_audio.transport.call import Call
+from zhongzhuan_audio.transport.call import Call, closed_under
 from zhongzhuan_audio.transport.choosing import choose_endpoint
 from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover
@@ -274,7 +274,7 @@ class Pipeline:
     async def _course(self, call: Call, error: ZhongzhuanError) -> Course:
         """Return what to do after a failure."""
         if self._closed:
-            return Stop(error, "the client was closed")
+            return Stop(closed_under(error))
         stale = False
         if call.trial is not None and call.sent_at is not None:
             index = call.trial.index

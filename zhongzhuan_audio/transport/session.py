@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import aiohttp
 import attrs
+from yarl import URL
 
-from zhongzhuan_audio.config import Limits
+from zhongzhuan_audio.config import Limits, is_loopback
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.transport.connections import CleanConnections
+from zhongzhuan_audio.transport.connections import CleanConnections, go_direct
 from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.proxies import Proxy, find_proxy, parse_proxy
 from zhongzhuan_audio.transport.route import Route
@@ -107,7 +108,10 @@ class SessionKeeper:
         found = self._routes.get(endpoint)
         if found is None:
             found = await asyncio.to_thread(self._network.find_route, endpoint)
-            found = self._routes[endpoint] = attrs.evolve(found, middlewares=self._middlewares)
+            middlewares = self._middlewares
+            if self._given is not None and found.proxy is None and is_loopback(URL(endpoint).host or ""):
+                middlewares = (*middlewares[:-1], go_direct, middlewares[-1])
+            found = self._routes[endpoint] = attrs.evolve(found, middlewares=middlewares)
         return found
 
     def open(self) -> Opened:
