@@ -25,6 +25,7 @@ from zhongzhuan_audio.errors import (
     ConfigurationError,
     NoTimingError,
     PayloadTooLargeError,
+    TimedOutError,
     ZhongzhuanError,
 )
 from zhongzhuan_audio.models import Segment
@@ -424,3 +425,21 @@ def test_a_constructor_that_fails_shows_no_key(kind: Any, given: str, monkeypatc
         assert "zhongzhuan_audio/core.py" in shown
         assert KEY not in shown
         assert "another-secret" not in shown
+
+
+async def test_the_deadline_counts_while_a_recording_is_read(local_relay: LocalRelay, jfk: Path) -> None:
+    """A source that stalls is given up; what it took is taken from what is left."""
+
+    async def slow(pause_s: float) -> AsyncIterator[bytes]:
+        yield jfk.read_bytes()
+        await asyncio.sleep(pause_s)
+
+    retry = RetryPolicy(deadline_s=0.3)
+    async with AsyncClient(local_relay.base_url, local_relay.api_key, retry=retry) as client:
+        with pytest.raises(TimedOutError, match="while its recording was read") as caught:
+            await client.transcribe(slow(3600), filename="a.mp3")
+        assert (caught.value.phase, caught.value.billed) == ("deadline", "no")
+        local_relay.engine.delay_s = 0.25  # type: ignore[attr-defined]
+        with pytest.raises(TimedOutError, match="the deadline of 0.3 s has passed"):
+            await client.transcribe(slow(0.15), filename="a.mp3")
+        assert (await client.transcribe(jfk)).text

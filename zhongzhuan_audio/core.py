@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from aiohttp import ClientSession
 
 from zhongzhuan_audio._version import __version__
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import (
     ApiKey,
     Endpoint,
@@ -26,7 +27,7 @@ from zhongzhuan_audio.config import (
     masked,
     masked_items,
 )
-from zhongzhuan_audio.errors import Attempt, ConfigurationError
+from zhongzhuan_audio.errors import Attempt, ConfigurationError, TimedOutError
 from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
@@ -229,12 +230,18 @@ class ClientCore:
         decode: Callable[[Answer], T],
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
+        since: float | None = None,
     ) -> tuple[T, tuple[Attempt, ...]]:
         """Send a request; return what its answer holds, and what was tried."""
         check_options(timeouts=timeouts, retry=retry)
         pipeline = await self._ready()
         return await pipeline.send(
-            outgoing, scope=scope, decode=decode, timeouts=timeouts or self._timeouts, policy=retry or self._retry
+            outgoing,
+            scope=scope,
+            decode=decode,
+            timeouts=timeouts or self._timeouts,
+            policy=retry or self._retry,
+            since=since,
         )
 
     @asynccontextmanager
@@ -246,12 +253,18 @@ class ClientCore:
         begin: Callable[[Stream], Awaitable[T]],
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
+        since: float | None = None,
     ) -> AsyncIterator[T]:
         """Send a request; give its answer when it has begun well, and end it with the block."""
         check_options(timeouts=timeouts, retry=retry)
         pipeline = await self._ready()
         async with pipeline.stream(
-            outgoing, scope=scope, begin=begin, timeouts=timeouts or self._timeouts, policy=retry or self._retry
+            outgoing,
+            scope=scope,
+            begin=begin,
+            timeouts=timeouts or self._timeouts,
+            policy=retry or self._retry,
+            since=since,
         ) as begun:
             yield begun
 
@@ -263,12 +276,26 @@ class ClientCore:
         fields: Sequence[Field],
         *,
         timeouts: Timeouts | None,
+        retry: RetryPolicy | None,
         on_progress: Progress | None,
     ) -> Upload:
         """Look at a recording, and return what sends it; its source is to be closed."""
-        check_options(timeouts=timeouts, on_progress=on_progress)
+        check_options(timeouts=timeouts, retry=retry, on_progress=on_progress)
         self._check_usable()
-        source = await open_source(file, filename=filename)
+        limit = asyncio.timeout((retry or self._retry).deadline_s)
+        try:
+            async with limit:
+                # What can be read only once is read here, and may take its time.
+                source = await open_source(file, filename=filename)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise TimedOutError(
+                "the deadline of the call has passed while its recording was read",
+                phase="deadline",
+                retryable=True,
+                hint=Advice("raise RetryPolicy.deadline_s"),
+            ) from None
         try:
             audio_s = await self._length_s(source, timeouts or self._timeouts)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -196,10 +197,13 @@ class RecordingCalls(ClientCore):
         retry: RetryPolicy | None,
         on_progress: Progress | None,
     ) -> Transcription:
-        upload = await self._open_upload(file, filename, path, fields, timeouts=timeouts, on_progress=on_progress)
+        since = time.monotonic()
+        upload = await self._open_upload(
+            file, filename, path, fields, timeouts=timeouts, retry=retry, on_progress=on_progress
+        )
         try:
             transcription, attempts = await self._send(
-                upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry
+                upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry, since=since
             )
         finally:
             upload.source.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -122,10 +123,13 @@ class StreamedCalls(ClientCore):
         async def begin(stream: Stream) -> TranscriptEvents:
             return await TranscriptEvents(stream, response_format=response_format, now=utc_now).begin()
 
-        upload = await self._open_upload(file, filename, _PATH, fields, timeouts=timeouts, on_progress=on_progress)
+        since = time.monotonic()
+        upload = await self._open_upload(
+            file, filename, _PATH, fields, timeouts=timeouts, retry=retry, on_progress=on_progress
+        )
         try:
             async with self._stream(
-                upload, scope=f"{_PATH} {model}", begin=begin, timeouts=timeouts, retry=retry
+                upload, scope=f"{_PATH} {model}", begin=begin, timeouts=timeouts, retry=retry, since=since
             ) as events:
                 yield events
         finally:

@@ -20,6 +20,10 @@ from zhongzhuan_audio.transport.pacing import Pacer
 __all__ = ["Call", "closed_under"]
 
 
+def _or_now(since: float | None) -> float:
+    return time.monotonic() if since is None else since
+
+
 @attrs.define(kw_only=True)
 class Call:
     """One call: its attempts, what each endpoint has said to it, and the attempt that runs now."""
@@ -29,7 +33,8 @@ class Call:
     outgoing: Outgoing
     policy: RetryPolicy
     timeouts: Timeouts
-    started: float = attrs.field(factory=time.monotonic)
+    started: float = attrs.field(default=None, converter=_or_now)
+    """By `time.monotonic`; None is now."""
     attempts: list[Attempt] = attrs.field(factory=list)
     keys: dict[int, Secret] = attrs.field(factory=dict)
     reread: set[int] = attrs.field(factory=set)

@@ -101,6 +101,7 @@ class Pipeline:
         decode: Callable[[Answer], T],
         timeouts: Timeouts,
         policy: RetryPolicy,
+        since: float | None = None,
     ) -> tuple[T, tuple[Attempt, ...]]:
         """Send a request and decode its whole answer.
 
@@ -110,11 +111,12 @@ class Pipeline:
             decode: Makes a result of an answer, or raises what it really is.
             timeouts: Of each attempt.
             policy: Over all attempts.
+            since: When the call began, by `time.monotonic`; None is now.
 
         Raises:
             ZhongzhuanError: With `attempts`, all of them.
         """
-        call = Call(scope=scope, outgoing=outgoing, policy=policy, timeouts=timeouts)
+        call = Call(scope=scope, outgoing=outgoing, policy=policy, timeouts=timeouts, started=since)
 
         async def receive(reply: Reply) -> T:
             return decode(await reply.whole())
@@ -134,6 +136,7 @@ class Pipeline:
         begin: Callable[[Stream], Awaitable[T]],
         timeouts: Timeouts,
         policy: RetryPolicy,
+        since: float | None = None,
     ) -> AsyncIterator[T]:
         """Send a request and give its answer as soon as it has begun well; until then it is tried as in `send`.
 
@@ -143,11 +146,12 @@ class Pipeline:
             begin: Reads as much as shows that the answer is a good one, or raises what it really is.
             timeouts: Of each attempt; that of the attempt as a whole ends with the beginning.
             policy: Over all attempts; its deadline holds for the whole stream.
+            since: As in `send`.
 
         Raises:
             ZhongzhuanError: With `attempts`, all of them.
         """
-        call = Call(scope=scope, outgoing=outgoing, policy=policy, timeouts=timeouts)
+        call = Call(scope=scope, outgoing=outgoing, policy=policy, timeouts=timeouts, started=since)
 
         async def receive(reply: Reply) -> T:
             return await begin(Stream(reply, call, ended=self._ended))
