@@ -17,11 +17,15 @@ from zhongzhuan_audio import (
     AsyncSpeech,
     Attempt,
     Balance,
+    Budget,
     Client,
     ConfigurationError,
     Endpoint,
+    Job,
     Limits,
     Model,
+    Outcome,
+    Progress,
     RateLimitError,
     Response,
     Segment,
@@ -182,6 +186,39 @@ def blocking_streams() -> None:
     assert_type(client.request("GET", "models"), Response)
     assert_type(client.models(), tuple[Model, ...])
     assert_type(client.balance(), Balance)
+
+
+async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
+    """Transcribe many recordings."""
+
+    def show(progress: Progress) -> None:
+        assert_type(progress.total, int | None)
+
+    budget = Budget(audio_minutes=60, cost=5, price_per_minute=0.006)
+    async with client.transcribe_many(
+        [Path("a.mp3"), Path("b.mp3")], concurrency=8, ordered=True, on_progress=show, budget=budget, language="zh"
+    ) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome, Outcome)
+            assert_type(outcome.transcription, Transcription | None)
+            assert_type(outcome.error, ZhongzhuanError | OSError | None)
+            assert_type(outcome.result(), Transcription)
+    assert_type(budget.left.audio_minutes, float | None)
+    client.transcribe_many(later)
+    client.transcribe_many(Path().rglob("*.mp3"))
+    client.transcribe_many(["a.mp3", Job("b.mp3", language="zh", filename="c.mp3"), b"bytes"])
+    Job("a.mp3", lnguage="zh")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    client.transcribe_many(["a.mp3"], filename="a")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    client.transcribe_many(Path("a.mp3"))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def blocking_many(client: Client) -> None:
+    """Do the same without await."""
+    with client.transcribe_many(["a.mp3"], budget=Budget(requests=5), response_format="srt") as outcomes:
+        for outcome in outcomes:
+            assert_type(outcome, Outcome)
+    client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def errors(error: ZhongzhuanError) -> None:

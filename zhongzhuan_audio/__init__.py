@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zhongzhuan_audio._version import __version__
 
 if TYPE_CHECKING:
+    from zhongzhuan_audio.batch import Budget, Job, Outcome, Progress
     from zhongzhuan_audio.blocking import Client, Speech
     from zhongzhuan_audio.client import AsyncClient
     from zhongzhuan_audio.config import Endpoint, Limits, RetryPolicy, Timeouts
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from zhongzhuan_audio.speech import AsyncSpeech
 
 _HOMES = {
+    "batch": ("Budget", "Job", "Outcome", "Progress"),
     "blocking": ("Client", "Speech"),
     "client": ("AsyncClient",),
     "config": ("Endpoint", "Limits", "RetryPolicy", "Timeouts"),
@@ -114,11 +116,13 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Balance",
+    "Budget",
     "BudgetExceededError",
     "Client",
     "ConfigurationError",
     "Endpoint",
     "InvalidResponseError",
+    "Job",
     "JournalError",
     "Limits",
     "Logprob",
@@ -127,8 +131,10 @@ __all__ = [
     "ModelUnavailableError",
     "NoTimingError",
     "NotFoundError",
+    "Outcome",
     "PayloadTooLargeError",
     "PermissionDeniedError",
+    "Progress",
     "QuotaExceededError",
     "RateLimitError",
     "Response",

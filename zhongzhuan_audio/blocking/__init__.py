@@ -107,6 +107,9 @@ class Client(BlockingCore):
     @twin_of(AsyncClient.translate)
     def translate(self) -> None: ...  # noqa: D102 - it gets the async method's
 
+    @entered_as(AsyncClient.transcribe_many, iterate)
+    def transcribe_many(self) -> None: ...  # noqa: D102
+
     @entered_as(AsyncClient.stream_transcription, iterate)
     def stream_transcription(self) -> None: ...  # noqa: D102
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from zhongzhuan_audio.client.account import AccountCalls
 from zhongzhuan_audio.client.anything import OtherCalls
-from zhongzhuan_audio.client.recordings import RecordingCalls
+from zhongzhuan_audio.client.batch import BatchCalls
 from zhongzhuan_audio.client.speaking import SpeakingCalls
 from zhongzhuan_audio.client.streamed import StreamedCalls
 
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient(RecordingCalls, StreamedCalls, SpeakingCalls, AccountCalls, OtherCalls):
+class AsyncClient(BatchCalls, StreamedCalls, SpeakingCalls, AccountCalls, OtherCalls):
     """An async client of a relay's audio endpoints.
 
     Use it with ``async with``, or call `close` when done. Its calls may run side by side on one event loop.

@@ -126,7 +126,7 @@ async def open_source(file: object, *, filename: str | None = None) -> Source:
     Nothing is read of it but the head, unless it can be read only once: then it is spooled.
 
     Args:
-        file: See `AudioFile`.
+        file: See `AudioFile`; or what an earlier call gave, which stays that one's to close.
         filename: The name it goes out under; None takes the file's own, or one made from its format.
 
     Raises:
@@ -134,6 +134,9 @@ async def open_source(file: object, *, filename: str | None = None) -> Source:
         AudioSourceError: It is missing, unreadable, a folder or empty.
         UnsupportedAudioError: It is plainly not audio.
     """
+    if isinstance(file, Source):
+        # Whoever opened it closes it.
+        return attrs.evolve(file, close=lambda: None)
     if filename is not None and not isinstance(filename, str):
         raise ConfigurationError(f"filename must be a string, not {type(filename).__name__}")
     if isinstance(file, tuple):

@@ -1,0 +1,24 @@
+"""Many recordings, so many at a time: what there is to do, what may be spent on it, what came of each.
+
+It takes whatever transcribes one recording, and knows no client.
+"""
+
+from zhongzhuan_audio.batch.budget import Amounts, Budget
+from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
+from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
+from zhongzhuan_audio.batch.runner import Admit, Files, Transcribe, run
+
+__all__ = [
+    "Admit",
+    "Amounts",
+    "Budget",
+    "Files",
+    "Job",
+    "JobOptions",
+    "OnOutcome",
+    "Outcome",
+    "Progress",
+    "SharedOptions",
+    "Transcribe",
+    "run",
+]

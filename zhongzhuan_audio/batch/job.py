@@ -1,0 +1,102 @@
+"""A recording and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypedDict, Unpack
+
+import attrs
+
+from zhongzhuan_audio.config import RetryPolicy, Timeouts
+from zhongzhuan_audio.protocol.request import ChunkingStrategy, Granularity, Include, TranscriptionFormat
+from zhongzhuan_audio.upload.payload import Progress
+from zhongzhuan_audio.upload.references import SpeakerReference
+from zhongzhuan_audio.upload.source import AudioFile
+
+__all__ = ["Job", "JobOptions", "SharedOptions", "checked_names", "lasting"]
+
+
+class SharedOptions(TypedDict, total=False):
+    """The options of `transcribe` that many recordings can share."""
+
+    model: str
+    language: str | None
+    prompt: str | None
+    response_format: TranscriptionFormat
+    temperature: float | None
+    timestamp_granularities: Iterable[Granularity] | None
+    include: Iterable[Include] | None
+    chunking_strategy: ChunkingStrategy | None
+    known_speaker_names: Sequence[str] | None
+    known_speaker_references: Sequence[SpeakerReference] | None
+    keywords: Iterable[str] | None
+    languages: Iterable[str] | None
+    extra: Mapping[str, Any] | None
+    strict: bool
+    timeouts: Timeouts | None
+    retry: RetryPolicy | None
+
+
+class JobOptions(SharedOptions, total=False):
+    """All options of `transcribe`."""
+
+    filename: str | None
+    on_progress: Progress | None
+
+
+@attrs.frozen(init=False)
+class Job:
+    """A recording with options of its own, which win over those of the call.
+
+    >>> Job("interview.m4a", language="yue", prompt="深水埗")
+    Job('interview.m4a', language='yue', prompt='深水埗')
+    """
+
+    file: AudioFile
+    """Anything that `transcribe` takes."""
+    options: Mapping[str, Any]
+    """By their names, as `transcribe` takes them."""
+
+    def __init__(self, file: AudioFile, **options: Unpack[JobOptions]) -> None:
+        """Make one.
+
+        Args:
+            file: Anything that `transcribe` takes.
+            **options: Those of `transcribe`.
+
+        Raises:
+            TypeError: `transcribe` has no such option.
+        """
+        object.__setattr__(self, "file", file)
+        object.__setattr__(self, "options", lasting(checked_names("Job", options, JobOptions.__optional_keys__)))
+
+    def __repr__(self) -> str:
+        """Return how it was made, but no bytes of a recording."""
+        given = [described(self.file), *(f"{name}={value!r}" for name, value in self.options.items())]
+        return f"Job({', '.join(given)})"
+
+
+def described(file: object) -> str:
+    """Return what to show of a recording: its path or its name, and never its bytes."""
+    if isinstance(file, (bytes, bytearray, memoryview)):
+        return f"<{len(file)} bytes>"
+    if isinstance(file, tuple):
+        return f"({', '.join(described(each) for each in file)})"
+    return repr(file)
+
+
+def checked_names(caller: str, options: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return options all of whose names are known.
+
+    Raises:
+        TypeError: One is not, as when a function is called with it.
+    """
+    for name in options:
+        if name not in known:
+            raise TypeError(f"{caller}() got an unexpected keyword argument {name!r}")
+    return dict(options)
+
+
+def lasting(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options that serve as often as they are used: an iterator among them would be empty at the second."""
+    return {name: tuple(value) if isinstance(value, Iterator) else value for name, value in options.items()}

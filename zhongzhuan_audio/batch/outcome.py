@@ -1,0 +1,93 @@
+"""What came of a recording, and how far they all are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.batch.job import Job, described
+from zhongzhuan_audio.errors import Attempt, Billed, ZhongzhuanError
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.upload.source import AudioFile
+
+__all__ = ["OnOutcome", "Outcome", "Progress"]
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What came of one recording: a transcription or an error."""
+
+    index: int
+    """Its place in the input, from 0."""
+    job: Job
+    """What was asked; made of the file where that was given alone."""
+    transcription: Transcription | None = None
+    """None where it failed."""
+    error: ZhongzhuanError | OSError | None = None
+    """Why it failed; None where it did not."""
+    seconds: float = 0.0
+    """From taking it up to its end, the wait for its turn included."""
+    audio_s: float | None = None
+    """The recording's length in seconds, by the answer, or else by its header, which is read where there is a budget or
+    an `on_progress`; None where neither tells."""
+
+    @property
+    def source(self) -> AudioFile:
+        """The recording, as it was given."""
+        return self.job.file
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every request that it took, in order."""
+        told = self.transcription if self.error is None else self.error
+        return told.attempts if isinstance(told, (Transcription, ZhongzhuanError)) else ()
+
+    @property
+    def billed(self) -> Billed:
+        """Whether the relay may have charged for a request without a usable answer, even where the next one had it."""
+        return "maybe" if self.maybe_billed else "no"
+
+    @property
+    def maybe_billed(self) -> int:
+        """How many requests gave no usable answer and may have been charged."""
+        counted = sum(attempt.billed == "maybe" for attempt in self.attempts)
+        return counted or int(isinstance(self.error, ZhongzhuanError) and self.error.billed == "maybe")
+
+    def result(self) -> Transcription:
+        """Return the transcription.
+
+        Raises:
+            ZhongzhuanError: It failed.
+            OSError: It failed.
+        """
+        if self.error is not None:
+            raise self.error
+        assert self.transcription is not None
+        return self.transcription
+
+    def __repr__(self) -> str:
+        """Return what it was and what came of it, but no bytes of a recording."""
+        came = repr(self.transcription) if self.error is None else f"{type(self.error).__name__}: {self.error}"
+        return f"<Outcome {self.index} {described(self.source)} {came}>"
+
+
+@attrs.frozen(kw_only=True)
+class Progress:
+    """How far many recordings are."""
+
+    done: int = 0
+    """Those with a transcription."""
+    failed: int = 0
+    under_way: int = 0
+    """Those taken up and not yet at their end; they may wait for their turn."""
+    audio_s: float = 0.0
+    """Seconds of audio in those that are done, as far as their lengths are known."""
+    total: int | None = None
+    """All of them; None where the input does not tell."""
+
+
+OnOutcome: TypeAlias = Callable[[Progress], object]
+"""A plain function, called on the event loop when a recording is taken up and when it is at its end; what it raises
+ends the work."""

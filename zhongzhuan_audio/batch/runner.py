@@ -1,0 +1,283 @@
+"""Goes through many recordings, so many at a time, and gives what came of each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sized
+from contextlib import aclosing, asynccontextmanager
+from typing import Self, TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.batch.budget import Budget, Hold
+from zhongzhuan_audio.batch.job import Job
+from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
+from zhongzhuan_audio.batch.pulling import pull
+from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.threads import finish
+from zhongzhuan_audio.upload.source import AudioFile
+
+__all__ = ["Admit", "Files", "Transcribe", "run"]
+
+Files: TypeAlias = Iterable[AudioFile | Job] | AsyncIterable[AudioFile | Job]
+"""Recordings, or jobs, plain or async."""
+
+Admit: TypeAlias = Callable[[float | None, int], Awaitable[int]]
+"""Called before a recording is sent, with its length in seconds (None where that is not known) and how often it may be
+sent again after what may have been billed. Gives how often the budget allows that; raises a `BudgetExceededError` where
+it must not be sent at all."""
+
+Transcribe: TypeAlias = Callable[[Job, Admit], Awaitable[Transcription]]
+"""Transcribes one recording."""
+
+_WINDOW = 4
+"""How many times `concurrency` recordings may be begun whose outcomes are not taken: where order counts, a long one
+holds up those behind it, and a caller who does not keep up must not fill the memory."""
+
+
+@asynccontextmanager
+async def run(
+    files: Files,
+    transcribe: Transcribe,
+    *,
+    concurrency: int,
+    ordered: bool = False,
+    on_progress: OnOutcome | None = None,
+    budget: Budget | None = None,
+) -> AsyncIterator[AsyncIterator[Outcome]]:
+    """Transcribe recordings, and give what comes of each.
+
+    Args:
+        files: Taken when there is room for one more, never all at once.
+        transcribe: Transcribes one; what it raises but `ZhongzhuanError` and `OSError` ends everything.
+        concurrency: How many may be under way.
+        ordered: Give the outcomes in the order of the input.
+        on_progress: Told whenever a recording is taken up or at its end.
+        budget: What may be spent.
+
+    Yields:
+        The outcomes, one pass. Leaving the block cancels what runs and waits for its end.
+    """
+    batch = _Batch(
+        transcribe, _total(files), concurrency=concurrency, ordered=ordered, on_progress=on_progress, budget=budget
+    )
+    batch.begin(files)
+    try:
+        yield batch
+    finally:
+        await batch.close()
+
+
+def _total(files: Files) -> int | None:
+    return len(files) if isinstance(files, Sized) else None
+
+
+class _Batch:
+    """The recordings under way, and the outcomes that nobody has taken yet."""
+
+    def __init__(
+        self,
+        transcribe: Transcribe,
+        total: int | None,
+        *,
+        concurrency: int,
+        ordered: bool,
+        on_progress: OnOutcome | None,
+        budget: Budget | None,
+    ) -> None:
+        self._transcribe = transcribe
+        self._concurrency = concurrency
+        self._ordered = ordered
+        self._on_progress = on_progress
+        self._budget = budget
+        self._progress = Progress(total=total)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._begun = self._ended = self._given = 0
+        self._ready: dict[int, Outcome] = {}
+        """By their turn: their index where order counts, else as they end."""
+        self._moved = asyncio.Event()
+        """Whether anything has changed since it was last looked at."""
+        self._over = False
+        """Whether all of the input was taken that will be."""
+        self._input_error: BaseException | None = None
+        self._failure: BaseException | None = None
+        self._closed = False
+        self._holding = 0
+        self._spent = False
+        """Whether there was a recording that the budget had no room for."""
+
+    def begin(self, files: Files) -> None:
+        """Begin to take recordings."""
+        self._start(self._feed(files))
+
+    async def close(self) -> None:
+        """Cancel what runs, and wait for its end, cancelled or not."""
+        self._closed = True
+        self._moved.set()
+        for task in (tasks := list(self._tasks)):
+            task.cancel()
+        await finish(asyncio.gather(*tasks, return_exceptions=True))
+
+    def __aiter__(self) -> Self:
+        """Return itself: there is one pass."""
+        return self
+
+    async def __anext__(self) -> Outcome:
+        """Return the next outcome.
+
+        Raises:
+            Exception: The input's own, when what was taken before is at its end; or at once what is no failure of a
+                recording, such as a `TypeError`.
+        """
+        while True:
+            if self._closed:
+                raise ConfigurationError("the block was left", hint="take the outcomes inside of `async with`")
+            outcome = self._ready.pop(self._given, None)
+            if outcome is not None:
+                self._given += 1
+                self._move()
+                return outcome
+            if self._failure is not None:
+                raise self._failure
+            if self._over and self._given == self._begun:
+                if self._input_error is not None:
+                    raise self._input_error
+                raise StopAsyncIteration
+            await self._change()
+
+    async def _feed(self, files: Files) -> None:
+        try:
+            async with aclosing(pull(files, enough=lambda: self._spent)) as items:
+                await self._room()
+                async for item in items:
+                    job = item if isinstance(item, Job) else Job(item)
+                    self._start(self._work(self._begun, job))
+                    self._begun += 1
+                    self._tell(attrs.evolve(self._progress, under_way=self._progress.under_way + 1))
+                    await self._room()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is raised where the outcomes are taken
+            self._input_error = error
+        finally:
+            self._over = True
+            self._move()
+
+    async def _room(self) -> None:
+        """Wait until one more may be taken up."""
+        while (
+            self._begun - self._ended >= self._concurrency or self._begun - self._given >= self._concurrency * _WINDOW
+        ):
+            await self._change()
+
+    async def _work(self, index: int, job: Job) -> None:
+        began, place = time.monotonic(), _Place(self._hold)
+        charged: int | None = None
+        try:
+            transcription, error = None, None
+            try:
+                transcription = await self._transcribe(job, place.admit)
+            except (ZhongzhuanError, OSError) as caught:
+                error = caught
+            audio_s = _length_s(transcription, place.audio_s)
+            seconds = time.monotonic() - began
+            outcome = Outcome(
+                index=index, job=job, transcription=transcription, error=error, seconds=seconds, audio_s=audio_s
+            )
+            charged = outcome.maybe_billed + (error is None)
+            self._ready[index if self._ordered else self._ended] = outcome
+        except Exception as failure:  # noqa: BLE001 - it is raised where the outcomes are taken
+            self._fail(failure)
+            return
+        finally:
+            self._let_go(place.held, charged)
+        self._ended += 1
+        self._count(outcome)
+
+    async def _hold(self, audio_s: float | None, retries: int) -> Hold | None:
+        """Set aside what a recording may cost; wait while what others have set aside may yet come back.
+
+        Raises:
+            BudgetExceededError: There is not enough, and no more input is taken; or its length is not known.
+        """
+        if self._budget is None:
+            return None
+        while (held := self._budget.hold(audio_s, retries)) is None:
+            if not self._holding:
+                self._spent = True
+                raise self._budget.exceeded(audio_s)
+            await self._change()
+        self._holding += 1
+        return held
+
+    def _let_go(self, held: Hold | None, charged: int | None) -> None:
+        """Settle with the budget; of what was broken off nobody knows what it cost, and so all of it counts."""
+        if self._budget is None or held is None:
+            return
+        self._budget.settle(held, held.requests if charged is None else charged)
+        self._holding -= 1
+        self._move()
+
+    def _count(self, outcome: Outcome) -> None:
+        now = attrs.evolve(self._progress, under_way=self._progress.under_way - 1)
+        if outcome.error is not None:
+            now = attrs.evolve(now, failed=now.failed + 1)
+        else:
+            now = attrs.evolve(now, done=now.done + 1, audio_s=now.audio_s + (outcome.audio_s or 0.0))
+        self._tell(now)
+        self._move()
+
+    def _tell(self, progress: Progress) -> None:
+        self._progress = progress
+        if self._on_progress is None:
+            return
+        try:
+            self._on_progress(progress)
+        except Exception as error:  # noqa: BLE001 - it is raised where the outcomes are taken
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """End everything, at once: it is no failure of a recording."""
+        if self._failure is None:
+            self._failure = error
+        for task in self._tasks:
+            task.cancel()
+        self._move()
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _move(self) -> None:
+        self._moved.set()
+
+    async def _change(self) -> None:
+        """Wait until something has changed; all who wait look again."""
+        self._moved.clear()
+        await self._moved.wait()
+
+
+class _Place:
+    """What is known of one recording while it is under way."""
+
+    def __init__(self, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
+        self._hold = hold
+        self.audio_s: float | None = None
+        self.held: Hold | None = None
+
+    async def admit(self, audio_s: float | None, retries: int) -> int:
+        """Ask whether the recording may be sent, see `Admit`."""
+        self.audio_s = audio_s
+        self.held = await self._hold(audio_s, retries)
+        return retries if self.held is None else self.held.requests - 1
+
+
+def _length_s(transcription: Transcription | None, header_s: float | None) -> float | None:
+    """Return a recording's length as it is known best; what was counted for the bill is often rounded."""
+    if transcription is None:
+        return header_s
+    usage = transcription.usage
+    return transcription.duration or header_s or (usage.seconds if usage else None)
