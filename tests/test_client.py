@@ -429,7 +429,6 @@ def test_a_constructor_that_fails_shows_no_key(kind: Any, given: str, monkeypatc
 
 async def test_the_deadline_counts_while_a_recording_is_read(local_relay: LocalRelay, jfk: Path) -> None:
     """A source that stalls is given up; what it took is taken from what is left."""
-
     sound = jfk.read_bytes()
 
     async def slow(pause_s: float) -> AsyncIterator[bytes]:
