@@ -98,7 +98,7 @@ class RetryPolicy:
     max_attempts: int = attrs.field(default=4, validator=_at_least_one)
     """Requests a call may make in all, over all endpoints; 1 never retries."""
     deadline_s: float | None = attrs.field(default=None, validator=_seconds_or_none)
-    """Seconds for a call as a whole: reading what can be read but once, the wait for its turn, all attempts and waits."""
+    """Seconds for a call as a whole: reading what can be read but once, its turn, all attempts and waits."""
     backoff_base_s: float = attrs.field(default=0.5, validator=_seconds)
     """The most that the first wait takes; each further one may take twice as long."""
     backoff_cap_s: float = attrs.field(default=20.0, validator=_seconds)

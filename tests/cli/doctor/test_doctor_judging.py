@@ -106,8 +106,8 @@ def test_plain_http_to_another_machine_is_a_warning():
 @pytest.mark.parametrize(
     ("outcome", "states"),
     [
-        (QuotaExceededError("额度不足", status=403), ("ok", "ok", "skip")),
-        (RateLimitError("slow down", status=429), ("ok", "skip", "skip")),
+        (QuotaExceededError("额度不足", status=403), ("ok", "ok", "fail")),
+        (RateLimitError("slow down", status=429, retryable=True), ("ok", "skip", "warn")),
         (TimedOutError("nothing came for 10 s", hint=Advice("raise Timeouts.attempt_s")), ("fail", "skip", "skip")),
         (TransportError("it redirects to www.relay.example"), ("fail", "skip", "skip")),
         (PermissionDeniedError("", status=403, body="<html>", headers={}), ("fail", "skip", "skip")),
@@ -150,3 +150,18 @@ def test_a_failed_trial_is_told():
     """In the command's own words."""
     found = row("test", trial=TimedOutError("nothing came", hint=Advice("raise it, or …", command="send it in pieces")))
     assert (found.state, found.detail, found.hint) == ("fail", "nothing came", "send it in pieces")
+
+
+def test_a_key_that_has_expired():
+    """It is told, whatever is left on it."""
+    found = row("balance", balance=Balance(remaining=5.0, expires_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    assert (found.state, found.detail) == ("fail", "the key expired on 2020-01-01")
+    assert "new token" in found.hint
+
+
+def test_a_failing_row_always_says_what_to_do():
+    """Also where the error itself does not."""
+    for name, error in (("/v1", TimedOutError("nothing came")), ("models", QuotaExceededError("no", status=403))):
+        found = row(name, listing=told(error))
+        assert found.state == "fail"
+        assert found.hint

@@ -137,6 +137,10 @@ def _key(facts: EndpointFacts) -> Row:
 
 def _models(facts: EndpointFacts) -> Row:
     outcome = facts.listing.outcome
+    blamed = isinstance(outcome, (AuthenticationError, PermissionDeniedError))
+    if isinstance(outcome, APIError) and not blamed and _api(facts).state == "ok":
+        # An API that refuses to list them for another reason than the key: what it says is told nowhere else.
+        return of_error(facts.base_url, "models", outcome, state="warn" if outcome.retryable else "fail")
     if isinstance(outcome, ZhongzhuanError):
         return _row(facts, "models", "skip", "not told: no model list came")
     suitable = suitable_models(outcome)
@@ -163,6 +167,9 @@ def _balance(facts: EndpointFacts) -> Row:
 
 def _remaining(facts: EndpointFacts, found: Balance) -> Row:
     words = describe_remaining(found)
+    if found.expires_at is not None and found.expires_at <= facts.listing.heard_at:
+        detail = f"the key expired on {found.expires_at:%Y-%m-%d}"
+        return _row(facts, "balance", "fail", detail, "make a new token on the relay's own page")
     if found.remaining is None:
         return _row(facts, "balance", "ok" if found.unlimited else "skip", words)
     if found.remaining <= 0:

@@ -31,6 +31,15 @@ class Row:
     """What to do; empty where nothing is to be done."""
 
 
+_ADVICE = {
+    "address": "check what SSL_CERT_FILE and the proxy variables name",
+    "/v1": "try again later; if it stays so, ask the relay's operator, or use another address",
+    "key": "check the file's path and permissions",
+    "models": "wait and try again; if it stays so, ask the relay's operator",
+}
+"""What to do where an error says nothing of it."""
+
+
 def of_error(
     endpoint: str,
     check: str,
@@ -55,7 +64,7 @@ def of_error(
     if isinstance(told, APIError) and told.status:
         words = f"{words} (status {told.status})"
     # The doctor asks no embedded relay.
-    advice = hint or (told.hint or "").replace("; --local needs none", "")
+    advice = hint or (told.hint or "").replace("; --local needs none", "") or _ADVICE.get(check, "")
     return Row(endpoint=endpoint, check=check, state=state, detail=words, hint=advice)
 
 
