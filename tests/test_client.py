@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import AsyncIterator
 from functools import partial
@@ -294,6 +296,43 @@ async def test_the_local_relay_starts_once_and_ends_with_the_client(jfk: Path) -
         port = int(client._endpoints[0].base_url.split(":")[2].split("/")[0])
     with pytest.raises(OSError, match="onnect"):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_local_client_outlives_its_loop(jfk: Path) -> None:
+    """Each `asyncio.run` gets a relay of its own; what the one before had is let go of, its folder and its socket."""
+    client = AsyncClient.local(ScriptedEngine(TIMED))
+    ports: list[int] = []
+
+    async def once() -> str:
+        texts = [each.text for each in await asyncio.gather(*(client.transcribe(jfk) for _ in range(4)))]
+        ports.append(int(client._endpoints[0].base_url.split(":")[2].split("/")[0]))
+        return texts[0]
+
+    async def late() -> None:
+        for port in ports:
+            with pytest.raises(OSError, match="onnect"):
+                await asyncio.open_connection("127.0.0.1", port)
+        await client.close()
+
+    for _ in range(2):
+        assert asyncio.run(asyncio.wait_for(once(), 20)) == "Hello there. 你好。"
+    folders = set(Path(tempfile.gettempdir()).glob("zhongzhuan-relay-*"))
+    asyncio.run(client.close())
+    assert len(folders - set(Path(tempfile.gettempdir()).glob("zhongzhuan-relay-*"))) == 1
+    asyncio.run(late())
+    # Connections whose loop went first complain when they are collected: here, and not in another test.
+    del client
+    gc.collect()
+
+
+async def test_a_local_client_serves_one_loop_at_a_time(jfk: Path) -> None:
+    """A second loop is refused while the first runs."""
+    async with AsyncClient.local(ScriptedEngine(TIMED)) as client:
+        await client.transcribe(jfk)
+        with pytest.raises(ConfigurationError, match="in use in another event loop"):
+            await asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(client.transcribe(jfk), 10)))
+        assert (await client.transcribe(jfk)).text == "Hello there. 你好。"
 
 
 @pytest.mark.real_model

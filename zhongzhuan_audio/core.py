@@ -32,7 +32,7 @@ from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.transport.outgoing import Outgoing, Upload
 from zhongzhuan_audio.transport.pipeline import Pipeline
-from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.transport.session import Network, SessionKeeper, check_left
 from zhongzhuan_audio.transport.stream import Stream
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
@@ -137,6 +137,7 @@ class ClientCore:
     ) -> None:
         base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
         self._relay: LocalRelay | None = None
+        self._relay_loop: asyncio.AbstractEventLoop | None = None
         self._pipeline: Pipeline | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
         self._closed = False
@@ -292,6 +293,8 @@ class ClientCore:
     async def _ready(self) -> Pipeline:
         """Return the pipeline, starting the embedded relay if there is one."""
         self._check_usable()
+        if self._relay is not None:
+            self._move_relay()
         if self._pipeline is None:
             async with self._starting:
                 if self._pipeline is None:
@@ -302,3 +305,11 @@ class ClientCore:
                         self._sessions, self._endpoints, headers=self._headers, on_event=self._on_event
                     )
         return self._pipeline
+
+    def _move_relay(self) -> None:
+        """Have the embedded relay started anew where the loop that it belongs to is gone."""
+        loop = asyncio.get_running_loop()
+        if self._relay_loop is not loop:
+            if self._relay_loop is not None:
+                check_left(self._relay_loop)
+            self._relay_loop, self._pipeline, self._starting = loop, None, asyncio.Lock()
