@@ -322,7 +322,7 @@ def test_a_local_client_outlives_its_loop(jfk: Path) -> None:
     assert len(folders - set(Path(tempfile.gettempdir()).glob("zhongzhuan-relay-*"))) == 1
     asyncio.run(late())
     # Connections whose loop went first complain when they are collected: here, and not in another test.
-    del client
+    client._relay = client._pipeline = None
     gc.collect()
 
 
@@ -424,6 +424,9 @@ BAD_SETTINGS: list[dict[str, Any]] = [
     {"headers": {f"Authorization: Bearer {KEY}": ""}},
     {"headers": f"Authorization: Bearer {KEY}"},
     {"headers": {"X-Key": KEY}, "ssl": "yes"},
+    {"api_key": KEY.encode()},
+    {"api_key": (KEY, KEY.encode())},
+    {"base_url": None, "api_key": None, "endpoints": [("https://relay.example", KEY)]},
 ]
 
 
@@ -442,6 +445,35 @@ def test_a_secret_in_a_wrong_place_is_shown_nowhere(kind: Any, options: dict[str
     shown = "".join(line for line in lines if "test_client.py" not in line)
     assert "zhongzhuan_audio/" in shown
     assert KEY not in shown
+
+
+@pytest.mark.parametrize("kind", ["request", "stream_request"])
+async def test_refused_headers_show_no_key(kind: str) -> None:
+    """Nor do those of one call, with either client."""
+
+    async def ask() -> None:
+        async with AsyncClient("https://relay.example", "sk-another") as client:
+            options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
+            if kind == "request":
+                await client.request("GET", "/v1/models", **options)
+            async with client.stream_request("GET", "/v1/models", **options):
+                pass
+
+    def ask_blocking() -> None:
+        with Client("https://relay.example", "sk-another") as client:
+            options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
+            if kind == "request":
+                client.request("GET", "/v1/models", **options)
+            with client.stream_request("GET", "/v1/models", **options):
+                pass
+
+    for call in (ask(), asyncio.to_thread(ask_blocking)):
+        with pytest.raises(ConfigurationError, match="which the client sets itself") as caught:
+            await call
+        lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+        shown = "".join(line for line in lines if "/zhongzhuan_audio/" in line)
+        assert "client/anything.py" in shown
+        assert KEY not in shown
 
 
 @pytest.mark.parametrize("kind", [AsyncClient, Client])

@@ -58,11 +58,10 @@ def utc_now() -> datetime:
 
 def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
-    for endpoint in (checked := tuple(endpoints)):
+    for endpoint in (checked := tuple(map(masked, endpoints))):
         if not isinstance(endpoint, Endpoint):
-            raise ConfigurationError(
-                f"endpoints must hold Endpoint, not {type(endpoint).__name__}", hint="Endpoint(base_url, api_key)"
-            )
+            kind = "str" if isinstance(endpoint, str) else type(endpoint).__name__
+            raise ConfigurationError(f"endpoints must hold Endpoint, not {kind}", hint="Endpoint(base_url, api_key)")
     if not checked:
         raise ConfigurationError("endpoints is empty")
     return checked
@@ -136,6 +135,7 @@ class ClientCore:
         allow_http: bool = False,
     ) -> None:
         base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
+        endpoints = masked(endpoints)
         self._relay: LocalRelay | None = None
         self._relay_loop: asyncio.AbstractEventLoop | None = None
         self._pipeline: Pipeline | None = None
