@@ -622,3 +622,34 @@ async def test_a_probe_can_be_cancelled(mp3: Path, monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(0.001)
     assert left == [b""]
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError("/x/a.mp3"), "no such file: a.mp3"),
+        (IsADirectoryError("/x/a.mp3"), "a.mp3 is a folder"),
+        (PermissionError("/x/a.mp3"), "a.mp3 may not be read by this user"),
+    ],
+)
+async def test_a_path_that_opens_itself_fails_in_the_same_words(error: OSError, message: str) -> None:
+    """Such errors have no number."""
+
+    class Remote:
+        name = "a.mp3"
+
+        def open(self, _: str) -> Any:
+            raise error
+
+    with pytest.raises(AudioSourceError, match=message):
+        await open_source(Remote())
+
+
+async def test_a_missing_or_a_folder_in_an_archive(tmp_path: Path) -> None:
+    """`zipfile.Path` raises the same classes."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/side.mp3", MP3)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        for name, message in (("in/", "in is a folder"), ("nope.mp3", "no such file: nope.mp3")):
+            with pytest.raises(AudioSourceError, match=message):
+                await open_source(zipfile.Path(archive, name))
