@@ -31,7 +31,9 @@ def client(local_relay: LocalRelay) -> Any:
         yield client
 
 
-def run(code: str, relay: LocalRelay, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+def run(
+    code: str, relay: LocalRelay, *arguments: str, timeout_s: float = 60, stdin: int | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a script in an interpreter of its own."""
     environ = {
         **os.environ,
@@ -46,6 +48,7 @@ def run(code: str, relay: LocalRelay, *arguments: str, timeout_s: float = 60) ->
         text=True,
         timeout=timeout_s,
         check=False,
+        stdin=stdin,
     )
 
 
@@ -259,6 +262,33 @@ def test_a_child_that_ends_leaves_its_parents_relay_alone(local_relay: LocalRela
     """
     ended = run(code, local_relay, str(jfk))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "heard\n", "")
+
+
+@pytest.mark.parametrize("source", ["child.stdout", "sys.stdin.buffer", "sys.argv[1]"])
+def test_ctrl_c_while_a_pipe_is_silent(local_relay: LocalRelay, tmp_path: Path, source: str) -> None:
+    """KeyboardInterrupt comes out at once, and what still waits for the pipe does not hold the interpreter."""
+    os.mkfifo(tmp_path / "pipe.mp3")
+    code = f"""
+        import os, signal, sys, threading
+        from subprocess import DEVNULL, PIPE, Popen
+        from zhongzhuan_audio import Client
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        child = Popen(["sleep", "60"], stdout=PIPE, stderr=DEVNULL)
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        try:
+            with child:
+                try:
+                    Client().transcribe({source})
+                finally:
+                    child.kill()
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    reading, writing = os.pipe()
+    ended = run(code, local_relay, str(tmp_path / "pipe.mp3"), timeout_s=20, stdin=reading)
+    os.close(reading)
+    os.close(writing)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
 
 
 def test_ctrl_c_cancels_the_request(local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import AsyncIterator
 from functools import partial
@@ -297,6 +299,43 @@ async def test_the_local_relay_starts_once_and_ends_with_the_client(jfk: Path) -
         await asyncio.open_connection("127.0.0.1", port)
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_local_client_outlives_its_loop(jfk: Path) -> None:
+    """Each `asyncio.run` gets a relay of its own; what the one before had is let go of, its folder and its socket."""
+    client = AsyncClient.local(ScriptedEngine(TIMED))
+    ports: list[int] = []
+
+    async def once() -> str:
+        texts = [each.text for each in await asyncio.gather(*(client.transcribe(jfk) for _ in range(4)))]
+        ports.append(int(client._endpoints[0].base_url.split(":")[2].split("/")[0]))
+        return texts[0]
+
+    async def late() -> None:
+        for port in ports:
+            with pytest.raises(OSError, match="onnect"):
+                await asyncio.open_connection("127.0.0.1", port)
+        await client.close()
+
+    for _ in range(2):
+        assert asyncio.run(asyncio.wait_for(once(), 20)) == "Hello there. 你好。"
+    folders = set(Path(tempfile.gettempdir()).glob("zhongzhuan-relay-*"))
+    asyncio.run(client.close())
+    assert len(folders - set(Path(tempfile.gettempdir()).glob("zhongzhuan-relay-*"))) == 1
+    asyncio.run(late())
+    # Connections whose loop went first complain when they are collected: here, and not in another test.
+    client._relay = client._pipeline = None
+    gc.collect()
+
+
+async def test_a_local_client_serves_one_loop_at_a_time(jfk: Path) -> None:
+    """A second loop is refused while the first runs."""
+    async with AsyncClient.local(ScriptedEngine(TIMED)) as client:
+        await client.transcribe(jfk)
+        with pytest.raises(ConfigurationError, match="in use in another event loop"):
+            await asyncio.to_thread(lambda: asyncio.run(asyncio.wait_for(client.transcribe(jfk), 10)))
+        assert (await client.transcribe(jfk)).text == "Hello there. 你好。"
+
+
 @pytest.mark.real_model
 async def test_speech_is_recognised(jfk: Path) -> None:
     """The embedded model hears the sample, word for word."""
@@ -386,6 +425,9 @@ BAD_SETTINGS: list[dict[str, Any]] = [
     {"headers": {f"Authorization: Bearer {KEY}": ""}},
     {"headers": f"Authorization: Bearer {KEY}"},
     {"headers": {"X-Key": KEY}, "ssl": "yes"},
+    {"api_key": KEY.encode()},
+    {"api_key": (KEY, KEY.encode())},
+    {"base_url": None, "api_key": None, "endpoints": [("https://relay.example", KEY)]},
 ]
 
 
@@ -404,6 +446,35 @@ def test_a_secret_in_a_wrong_place_is_shown_nowhere(kind: Any, options: dict[str
     shown = "".join(line for line in lines if "test_client.py" not in line)
     assert "zhongzhuan_audio/" in shown
     assert KEY not in shown
+
+
+@pytest.mark.parametrize("kind", ["request", "stream_request"])
+async def test_refused_headers_show_no_key(kind: str) -> None:
+    """Nor do those of one call, with either client."""
+
+    async def ask() -> None:
+        async with AsyncClient("https://relay.example", "sk-another") as client:
+            options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
+            if kind == "request":
+                await client.request("GET", "/v1/models", **options)
+            async with client.stream_request("GET", "/v1/models", **options):
+                pass
+
+    def ask_blocking() -> None:
+        with Client("https://relay.example", "sk-another") as client:
+            options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}}
+            if kind == "request":
+                client.request("GET", "/v1/models", **options)
+            with client.stream_request("GET", "/v1/models", **options):
+                pass
+
+    for call in (ask(), asyncio.to_thread(ask_blocking)):
+        with pytest.raises(ConfigurationError, match="which the client sets itself") as caught:
+            await call
+        lines = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+        shown = "".join(line for line in lines if "/zhongzhuan_audio/" in line)
+        assert "client/anything.py" in shown
+        assert KEY not in shown
 
 
 @pytest.mark.parametrize("kind", [AsyncClient, Client])

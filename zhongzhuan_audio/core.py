@@ -33,7 +33,7 @@ from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.transport.outgoing import Outgoing, Upload
 from zhongzhuan_audio.transport.pipeline import Pipeline
-from zhongzhuan_audio.transport.session import Network, SessionKeeper
+from zhongzhuan_audio.transport.session import Network, SessionKeeper, check_left
 from zhongzhuan_audio.transport.stream import Stream
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
@@ -59,11 +59,10 @@ def utc_now() -> datetime:
 
 def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
-    for endpoint in (checked := tuple(endpoints)):
+    for endpoint in (checked := tuple(map(masked, endpoints))):
         if not isinstance(endpoint, Endpoint):
-            raise ConfigurationError(
-                f"endpoints must hold Endpoint, not {type(endpoint).__name__}", hint="Endpoint(base_url, api_key)"
-            )
+            kind = "str" if isinstance(endpoint, str) else type(endpoint).__name__
+            raise ConfigurationError(f"endpoints must hold Endpoint, not {kind}", hint="Endpoint(base_url, api_key)")
     if not checked:
         raise ConfigurationError("endpoints is empty")
     return checked
@@ -137,7 +136,9 @@ class ClientCore:
         allow_http: bool = False,
     ) -> None:
         base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
+        endpoints = masked(endpoints)
         self._relay: LocalRelay | None = None
+        self._relay_loop: asyncio.AbstractEventLoop | None = None
         self._pipeline: Pipeline | None = None
         self._endpoints: tuple[Endpoint, ...] = ()
         self._closed = False
@@ -319,6 +320,8 @@ class ClientCore:
     async def _ready(self) -> Pipeline:
         """Return the pipeline, starting the embedded relay if there is one."""
         self._check_usable()
+        if self._relay is not None:
+            self._move_relay()
         if self._pipeline is None:
             async with self._starting:
                 if self._pipeline is None:
@@ -329,3 +332,11 @@ class ClientCore:
                         self._sessions, self._endpoints, headers=self._headers, on_event=self._on_event
                     )
         return self._pipeline
+
+    def _move_relay(self) -> None:
+        """Have the embedded relay started anew where the loop that it belongs to is gone."""
+        loop = asyncio.get_running_loop()
+        if self._relay_loop is not loop:
+            if self._relay_loop is not None:
+                check_left(self._relay_loop)
+            self._relay_loop, self._pipeline, self._starting = loop, None, asyncio.Lock()

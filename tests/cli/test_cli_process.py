@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -144,6 +145,21 @@ def test_a_signal_while_stdin_is_read(relay, start, number, code):
     assert process.wait(30) == code
     assert process.stderr.read() == b"zhongzhuan-audio: interrupted\n"
     assert relay.request_count == 0
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_ctrl_c_while_a_named_pipe_is_silent(relay, start, tmp_path, *, writes):
+    """Whether nobody has opened it or nothing comes, the command ends at the first Ctrl-C."""
+    path = tmp_path / "pipe.mp3"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR) if writes else None
+    process = start("transcribe", path)
+    time.sleep(2)  # it says nothing when it has come so far
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+    if writer is not None:
+        os.close(writer)
+    assert b"Traceback" not in process.stderr.read()
 
 
 @pytest.mark.real_model

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import tempfile
 import threading
+import traceback
 from pathlib import Path
 
 import aiohttp
@@ -126,6 +127,14 @@ async def test_started_again_it_begins_afresh():
             assert relay.request_count == 0
             assert await upload(relay) == 200
             assert (relay.request_count, len(relay.requests)) == (1, 1)
+
+
+def test_a_relay_that_cannot_be_made_has_a_repr() -> None:
+    """Tools that show local variables call it."""
+    with pytest.raises(ConfigurationError) as caught:
+        LocalRelay(ScriptedEngine("x"), port=-1)
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "self = LocalRelay(closed)" in shown
 
 
 async def test_misuse_is_told():

@@ -11,6 +11,7 @@ import mmap
 import os
 import pty
 import threading
+import time
 import warnings
 import zipfile
 import zlib
@@ -285,7 +286,7 @@ async def test_a_file_with_nothing_yet_is_not_at_its_end() -> None:
 async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a thread reads from it, a file's close waits: that happens off the loop too."""
     loop = asyncio.get_running_loop()
-    reading, closed_by = asyncio.Event(), list[threading.Thread]()
+    reading, closed, closed_by = asyncio.Event(), asyncio.Event(), list[threading.Thread]()
     more = threading.Event()
 
     class Stuck(io.BytesIO):
@@ -297,6 +298,7 @@ async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: 
         def close(self) -> None:
             if not self.closed:
                 closed_by.append(threading.current_thread())
+                loop.call_soon_threadsafe(closed.set)
             super().close()
 
     os.mkfifo(tmp_path / "pipe.mp3")
@@ -307,9 +309,52 @@ async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: 
     with pytest.raises(asyncio.CancelledError):
         await call
     more.set()
-    await loop.shutdown_default_executor()
+    await asyncio.wait_for(closed.wait(), 10)
     assert len(closed_by) == 1
     assert closed_by[0] is not threading.main_thread()
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_silent_pipe_holds_no_loop(tmp_path: Path, *, writes: bool) -> None:
+    """Neither the wait for a writer nor that for its bytes keeps the loop from its end; what was opened is closed."""
+    path = tmp_path / "pipe.mp3"
+    os.mkfifo(path)
+    before = len(os.listdir("/proc/self/fd"))
+    # Open both ways, it waits for no reader.
+    writer = os.open(path, os.O_RDWR) if writes else None
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(open_source(path), 0.2))
+    assert time.monotonic() - started < 5
+    if writer is None:
+        # The reader that was left behind is let go.
+        writer = os.open(path, os.O_WRONLY)
+    os.close(writer)
+    for _ in range(500):
+        if len(os.listdir("/proc/self/fd")) == before:
+            break
+        time.sleep(0.01)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_pipe_that_is_waited_for_can_be_closed() -> None:
+    """The wait holds no lock of the file's; what was buffered before comes in its place."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        os.write(writing, b"line\n" + MP3[:50])
+        assert file.readline() == b"line\n"
+        call = asyncio.create_task(open_source(file, filename="a.mp3"))
+        await asyncio.sleep(0.05)
+        os.write(writing, MP3[50:60_000])
+        await asyncio.sleep(0.05)
+        os.close(writing)
+        assert await content(await call) == MP3[:60_000]
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        call = asyncio.create_task(open_source(file, filename="a.mp3"))
+        await asyncio.sleep(0.05)
+        call.cancel()
+    os.close(writing)
 
 
 async def test_an_async_iterable_is_spooled() -> None:
@@ -577,3 +622,34 @@ async def test_a_probe_can_be_cancelled(mp3: Path, monkeypatch: pytest.MonkeyPat
         await asyncio.sleep(0.001)
     assert left == [b""]
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (FileNotFoundError("/x/a.mp3"), "no such file: a.mp3"),
+        (IsADirectoryError("/x/a.mp3"), "a.mp3 is a folder"),
+        (PermissionError("/x/a.mp3"), "a.mp3 may not be read by this user"),
+    ],
+)
+async def test_a_path_that_opens_itself_fails_in_the_same_words(error: OSError, message: str) -> None:
+    """Such errors have no number."""
+
+    class Remote:
+        name = "a.mp3"
+
+        def open(self, _: str) -> Any:
+            raise error
+
+    with pytest.raises(AudioSourceError, match=message):
+        await open_source(Remote())
+
+
+async def test_a_missing_or_a_folder_in_an_archive(tmp_path: Path) -> None:
+    """`zipfile.Path` raises the same classes."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("in/side.mp3", MP3)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        for name, message in (("in/", "in is a folder"), ("nope.mp3", "no such file: nope.mp3")):
+            with pytest.raises(AudioSourceError, match=message):
+                await open_source(zipfile.Path(archive, name))

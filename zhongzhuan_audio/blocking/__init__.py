@@ -62,6 +62,7 @@ class Client(BlockingCore):
         allow_http: bool = False,
     ) -> None:
         base_url, api_key, proxy, headers = masked(base_url), masked(api_key), masked(proxy), masked_items(headers)
+        endpoints = masked(endpoints)
         self._begin(
             lambda: AsyncClient(
                 base_url,

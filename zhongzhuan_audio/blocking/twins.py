@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from zhongzhuan_audio.blocking.core import BlockingCore
 from zhongzhuan_audio.blocking.runner import Runner
 from zhongzhuan_audio.client import AsyncClient
+from zhongzhuan_audio.config import masked_items
 
 __all__ = ["entered_as", "iterate", "twin_of"]
 
@@ -25,6 +26,7 @@ def twin_of(
 
     @wraps(method)
     def twin(self: BlockingCore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        _mask_headers(kwargs)
         return self._runner.run(lambda client: method(client, *args, **kwargs))
 
     return lambda _: twin
@@ -44,10 +46,17 @@ def entered_as(
     @wraps(method)
     @contextmanager
     def twin(self: BlockingCore, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[B]:
+        _mask_headers(kwargs)
         with self._runner.hold(lambda client: method(client, *args, **kwargs)) as inner:
             yield wrap(self._runner, inner)
 
     return lambda _: twin
+
+
+def _mask_headers(options: dict[str, Any]) -> None:
+    """Wrap the headers where there are any: a key may stand in them, and frames keep what they were called with."""
+    if "headers" in options:
+        options["headers"] = masked_items(options["headers"])
 
 
 def iterate(runner: Runner, items: AsyncIterator[T]) -> Iterator[T]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from zhongzhuan_audio.config import RetryPolicy, Timeouts
+from zhongzhuan_audio.config import RetryPolicy, Timeouts, masked_items
 from zhongzhuan_audio.core import ClientCore, checked_headers, utc_now
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.models import Response, ServerSentEvent
@@ -66,6 +66,7 @@ class OtherCalls(ClientCore):
             APIError: The relay said no, also with an error object at a status of success.
             InvalidResponseError: A web page came: the address is not that of the relay's API.
         """
+        headers = masked_items(headers)
         message = _message(method, path, json=json, data=data, params=params, headers=headers)
         response, attempts = await self._send(
             message,
@@ -121,6 +122,7 @@ class OtherCalls(ClientCore):
             APIError: The relay said no, be it in an event.
             InvalidResponseError: A web page came: the address is not that of the relay's API.
         """
+        headers = masked_items(headers)
         message = _message(
             method,
             path,

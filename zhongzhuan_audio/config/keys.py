@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias, TypeVar, final, overload
+from typing import Any, TypeAlias, TypeVar, final, overload
 from urllib.parse import SplitResult, urlsplit
 
 from zhongzhuan_audio.errors import ConfigurationError
@@ -44,17 +44,46 @@ class Secret(str):
         return "'***'"
 
 
+class _SecretBytes(bytes):
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
+class _SecretTuple(tuple[Any, ...]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "('***')"
+
+
+class _SecretList(list[Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "['***']"
+
+
+# A refusal names the kind that was given.
+_SecretBytes.__name__, _SecretTuple.__name__, _SecretList.__name__ = "bytes", "tuple", "list"
+
+
 @overload
 def masked(value: str) -> Secret: ...
 @overload
 def masked(value: T) -> T: ...
 def masked(value: object) -> object:
-    """Return a string wrapped, as it comes, anything else as it is: the first thing to do with a key that is given.
+    """Return a string, bytes or a list wrapped, anything else as it is: the first thing to do with a key that is given.
 
     And with an address or a header, in whose place a key may be given. A frame keeps its arguments, and a traceback may
     show them before they are checked.
     """
-    return Secret(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return Secret(value)
+    if isinstance(value, bytes):
+        return _SecretBytes(value)
+    if isinstance(value, (tuple, list)):
+        return (_SecretTuple if isinstance(value, tuple) else _SecretList)(map(masked, value))
+    return value
 
 
 def masked_items(given: Mapping[str, str] | None) -> Mapping[str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 import weakref
 from collections import deque
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self, final
@@ -126,10 +127,14 @@ class LocalRelay:
         self._any_format = any_format
         self._base_url: str | None = None
         self._open: AsyncExitStack | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leave: ExitStack = ExitStack()
+        """Lets go of what can be let go of without the loop."""
 
     def __repr__(self) -> str:
         """Return where it listens; never the key."""
-        return f"LocalRelay({self._base_url or 'closed'!s})"
+        # A traceback may ask for it before there is an address.
+        return f"LocalRelay({getattr(self, '_base_url', None) or 'closed'})"
 
     @property
     def base_url(self) -> str:
@@ -143,14 +148,16 @@ class LocalRelay:
         return self._base_url
 
     async def start(self) -> None:
-        """Listen.
+        """Listen; where the relay was started in a loop that has been closed since, it begins anew.
 
         Raises:
             ConfigurationError: It listens already, the address cannot be had, or Whisper's or piper's files are not
                 there.
         """
         if self._open is not None:
-            raise ConfigurationError("the relay is started already")
+            if self._loop is None or not self._loop.is_closed():
+                raise ConfigurationError("the relay is started already")
+            await self.close()
         self.requests.clear()
         self.request_count = 0
         self.billable = 0
@@ -158,12 +165,16 @@ class LocalRelay:
         self.ledger.restart()
         async with AsyncExitStack() as stack:
             self._base_url = await self._listen(stack)
-            self._open = stack.pop_all()
+            self._open, self._loop = stack.pop_all(), asyncio.get_running_loop()
 
     async def close(self) -> None:
         """Stop listening, break off what is under way, and remove every temporary file; harmless when repeated."""
         stack, self._open, self._base_url = self._open, None, None
-        if stack is not None:
+        left, self._leave = self._leave, ExitStack()
+        if stack is not None and self._loop is not None and self._loop.is_closed():
+            # Nothing can be awaited of what belongs to it.
+            await in_thread(left.close)
+        elif stack is not None:
             await stack.aclose()
 
     async def __aenter__(self) -> Self:
@@ -179,7 +190,7 @@ class LocalRelay:
 
     async def _listen(self, stack: AsyncExitStack) -> str:
         # aiohttp takes 170 ms to import: only a relay that starts needs it.
-        from zhongzhuan_audio.relay.listening import listen
+        from zhongzhuan_audio.relay.listening import leave, listen
         from zhongzhuan_audio.relay.routes import Routes
 
         if isinstance(self.engine, WhisperEngine):
@@ -189,7 +200,8 @@ class LocalRelay:
             await self.voice.check()
         folder = await in_thread(lambda: tempfile.mkdtemp(prefix="zhongzhuan-relay-"))
         # For a relay that nobody closes; of what a process has, its forked children remove nothing.
-        stack.push_async_callback(in_thread, weakref.finalize(self, _remove, folder, os.getpid()))
+        remove = weakref.finalize(self, _remove, folder, os.getpid())
+        stack.push_async_callback(in_thread, remove)
         routes = Routes(
             engine=self.engine,
             voice=self.voice,
@@ -203,8 +215,10 @@ class LocalRelay:
             remember=self._remember,
             charge=self._charge,
         )
-        port = await listen(routes.application(), self._host, self._port, stack=stack, break_off=routes.break_off)
-        return _address(self._host, port)
+        server = await listen(routes.application(), self._host, self._port, stack=stack, break_off=routes.break_off)
+        self._leave.callback(remove)
+        self._leave.callback(leave, server)
+        return _address(self._host, int(server.sockets[0].getsockname()[1]))
 
     def _remember(self, received: ReceivedRequest) -> None:
         self.requests.append(received)

@@ -15,7 +15,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["listen"]
+__all__ = ["leave", "listen"]
 
 _SHUTDOWN_S = 0.5
 _LINGER_S = 2.0
@@ -36,7 +36,7 @@ async def listen(
     *,
     stack: AsyncExitStack,
     break_off: Callable[[], Awaitable[None]],
-) -> int:
+) -> asyncio.Server:
     """Serve an application until the stack is closed.
 
     Args:
@@ -47,7 +47,7 @@ async def listen(
         break_off: Called when nobody can connect any more, before the connections there are get closed.
 
     Returns:
-        The port.
+        What listens.
 
     Raises:
         ConfigurationError: The address cannot be had.
@@ -68,7 +68,15 @@ async def listen(
     # Before the runner's own clean-up, which would wait for requests that nobody will see the answer of.
     stack.push_async_callback(break_off)
     stack.callback(server.close)
-    return int(server.sockets[0].getsockname()[1])
+    return server
+
+
+def leave(server: asyncio.Server) -> None:
+    """Close the sockets of a server whose loop is closed: it cannot do so itself any more."""
+    for each in server.sockets:
+        # Another loop than asyncio's own has closed them by then.
+        if (own := getattr(each, "_sock", None)) is not None:
+            own.close()
 
 
 def _refused(host: str, port: int, error: OSError | UnicodeError) -> ConfigurationError:

@@ -18,7 +18,20 @@ from zhongzhuan_audio.transport.pacing import Pacer
 from zhongzhuan_audio.transport.proxies import Proxy, find_proxy, parse_proxy
 from zhongzhuan_audio.transport.route import Route
 
-__all__ = ["Network", "Opened", "SessionKeeper"]
+__all__ = ["Network", "Opened", "SessionKeeper", "check_left"]
+
+
+def check_left(loop: asyncio.AbstractEventLoop) -> None:
+    """Find out whether the loop that a client was used in is gone, so that another can have it.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    if not loop.is_closed():
+        raise ConfigurationError(
+            "this client is in use in another event loop",
+            hint="make one AsyncClient a loop, or use Client, which any thread may call",
+        )
 
 
 def _parsed_proxy(proxy: str | Proxy | None) -> Proxy | None:
@@ -123,11 +136,8 @@ class SessionKeeper:
         loop = asyncio.get_running_loop()
         opened = self._opened
         if opened is None or opened.loop is not loop:
-            if opened is not None and not opened.loop.is_closed():
-                raise ConfigurationError(
-                    "this client is in use in another event loop",
-                    hint="make one AsyncClient a loop, or use Client, which any thread may call",
-                )
+            if opened is not None:
+                check_left(opened.loop)
             session = self._given or self._make_session()
             pacer = Pacer(_within(self._limits, session.connector))
             opened = self._opened = Opened(session=session, pacer=pacer, loop=loop)

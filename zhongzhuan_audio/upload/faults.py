@@ -25,6 +25,14 @@ class explained:  # noqa: N801 - reads as a verb at the `with`
             raise _source_error(self._label, error) from error
 
 
+_NUMBERS: dict[type[OSError], int] = {
+    FileNotFoundError: errno.ENOENT,
+    NotADirectoryError: errno.ENOTDIR,
+    PermissionError: errno.EACCES,
+    IsADirectoryError: errno.EISDIR,
+}
+
+
 def _source_error(label: str, error: OSError) -> AudioSourceError:
     reasons = {
         errno.ENOENT: (f"no such file: {label}", "check the path"),
@@ -36,7 +44,9 @@ def _source_error(label: str, error: OSError) -> AudioSourceError:
         errno.EMFILE: (f"cannot open {label}: too many open files", "raise `ulimit -n`, or lower the concurrency"),
     }
     hint: str | None
-    message, hint = reasons.get(error.errno or 0, (f"cannot read {label}: {error.strerror or error}", None))
+    # A path that is none of this system's has no number for what went wrong, only the exception's class.
+    number = error.errno or next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), 0)
+    message, hint = reasons.get(number, (f"cannot read {label}: {error.strerror or error}", None))
     if label.startswith(("http://", "https://")):
         message = f"{label} is an address, not a file"
         hint = Advice("download it first, or give its bytes", command="download it first")

@@ -17,6 +17,7 @@ from aiohttp import BodyPartReader
 from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
 from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Enclosing, Openable
+from zhongzhuan_audio.upload.daemons import close_in_daemon_thread, in_daemon_thread
 from zhongzhuan_audio.upload.faults import explained
 from zhongzhuan_audio.upload.mapped import MappedReader
 from zhongzhuan_audio.upload.objects import flat, is_seekable, name_of
@@ -26,7 +27,6 @@ from zhongzhuan_audio.upload.readers import (
     FileReader,
     Reader,
     SharedFile,
-    close_in_thread,
     in_thread,
 )
 from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, chunks_of_part, spool
@@ -209,7 +209,7 @@ async def _from_openable(file: Any, name: str | None, label: str) -> Source:
             if not await in_thread(is_seekable, opened):
                 return await _from_spool(chunks_of_file(opened), name)
         finally:
-            close_in_thread(opened)
+            close_in_daemon_thread(opened)
         return await _from_opener(lambda: FileReader(lambda: file.open("rb")), name, label)
 
 
@@ -243,7 +243,7 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
         if stat.S_ISREG(mode):
             return await _from_opener(lambda: DescriptorReader(_open_descriptor(path)), name, label)
         # A pipe or a terminal can be read once, and its opening may wait for the other side.
-        opened = await in_thread(_open_binary, path)
+        opened = await in_daemon_thread(_open_binary, path, undo=close_in_daemon_thread)
     try:
         with explained(label):
             one_way = await in_thread(_is_one_way, mode, opened)
@@ -251,7 +251,7 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
             raise AudioSourceError(f"{label} is a device, not a recording", hint="give a file", source=label)
         return await _from_spool(chunks_of_file(opened), name)
     finally:
-        close_in_thread(opened)
+        close_in_daemon_thread(opened)
 
 
 def _is_one_way(mode: int, opened: IO[bytes]) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import select
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import IO, TYPE_CHECKING, Any
 
 from zhongzhuan_audio.errors import AudioSourceError
+from zhongzhuan_audio.upload.daemons import in_daemon_thread
 from zhongzhuan_audio.upload.readers import close_in_thread, in_thread
 
 if TYPE_CHECKING:
@@ -33,10 +36,35 @@ Eighty times what OpenAI takes (25 MiB), and eighteen hours of a plain WAV at 16
 
 
 async def chunks_of_file(file: Any) -> AsyncIterator[bytes | None]:
-    """Read a blocking file object to its end in a worker thread."""
+    """Read a blocking file object to its end, in threads that nobody waits for: it may stay silent."""
+    if hasattr(select, "poll") and isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO):
+        size = CHUNK_BYTES
+        # A terminal's end is said once, and would be waited for again.
+        while size == CHUNK_BYTES and (piece := await in_daemon_thread(_read_when_there, file)):
+            size = len(piece)
+            yield piece
+        return
     # None is no end: a file that does not block says so where nothing has come yet. It is refused as no bytes.
-    while (chunk := await in_thread(file.read, CHUNK_BYTES)) or chunk is None:
+    while (chunk := await in_daemon_thread(file.read, CHUNK_BYTES)) or chunk is None:
         yield chunk
+
+
+def _read_when_there(file: io.BufferedReader) -> bytes:
+    """Read a chunk, a shorter one at the end, and wait for it outside of the file.
+
+    A read that waits holds the file's lock: whoever closes the file would wait too, and Python itself, which closes
+    stdin at exit, would abort.
+    """
+    poll = select.poll()
+    poll.register(file.fileno(), select.POLLIN)
+    kept = bytearray()
+    while len(kept) < CHUNK_BYTES:
+        poll.poll()
+        # What was buffered before comes with the first bytes to follow, or with the end.
+        if not (piece := file.read1(CHUNK_BYTES - len(kept))):
+            break
+        kept += piece
+    return bytes(kept)
 
 
 async def chunks_of_async_reader(file: Any) -> AsyncIterator[bytes]:
