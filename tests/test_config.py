@@ -706,3 +706,20 @@ def test_an_attempt_may_take_as_long_as_its_upload_needs() -> None:
     for value in (0, "automatic", True, math.nan):
         with pytest.raises(ConfigurationError, match='^attempt_s must be a number of seconds above 0, "auto" or None'):
             Timeouts(attempt_s=value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["ZHONGZHUAN_API_KEY=sk-1", "export ZHONGZHUAN_API_KEY = sk-1", 'API_KEY="sk-1"'])
+def test_a_line_of_a_settings_file_is_no_key(tmp_path: Path, text: str) -> None:
+    """A key that was copied with its name is refused with what to give."""
+    (tmp_path / "key").write_text(text)
+    for read in (KeyFile(tmp_path / "key"), lambda: check_api_key(text)):
+        with pytest.raises(ConfigurationError, match="looks like NAME=value — give the value alone"):
+            read()
+    assert check_api_key("ABC_DEF==") == "ABC_DEF=="
+
+
+@pytest.mark.parametrize("url", ["api.zhongzhuan.chat", "api.zhongzhuan.chat/v1", "relay.example:8080"])
+def test_an_address_without_its_scheme_is_told_so(url: str) -> None:
+    """The hint names what is missing."""
+    with pytest.raises(ConfigurationError, match="it lacks https:// in front"):
+        normalise_base_url(url)

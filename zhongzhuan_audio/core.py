@@ -61,8 +61,10 @@ def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
     for endpoint in (checked := tuple(map(masked, endpoints))):
         if not isinstance(endpoint, Endpoint):
-            kind = "str" if isinstance(endpoint, str) else type(endpoint).__name__
-            raise ConfigurationError(f"endpoints must hold Endpoint, not {kind}", hint="Endpoint(base_url, api_key)")
+            raise ConfigurationError(
+                f"endpoints must hold Endpoint, not {type(endpoint).__name__.replace('Secret', 'str')}",
+                hint="Endpoint(base_url, api_key)",
+            )
     if not checked:
         raise ConfigurationError("endpoints is empty")
     return checked

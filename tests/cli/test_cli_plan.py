@@ -133,5 +133,5 @@ def test_a_folder_that_cannot_be_written_into_is_refused(tmp_path):
 
 def test_a_file_is_no_folder(folder):
     """A file in the place of the folder is refused."""
-    with pytest.raises(ConfigurationError, match=r"cannot write into a\.mp3: File exists"):
+    with pytest.raises(ConfigurationError, match=r"cannot write into a\.mp3: it is not a folder"):
         prepare_folder(Path("a.mp3"))

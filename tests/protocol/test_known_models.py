@@ -78,7 +78,7 @@ def test_what_the_table_is_silent_about_is_let_through(model: str) -> None:
         ({"chunking_strategy": "never"}, 'must be "auto" or a mapping'),
         ({"chunking_strategy": {"threshold": 1}}, "a mapping with a type"),
         ({"chunking_strategy": {"type": "server_vad", "a[b]": 1}}, "cannot be a field's name"),
-        ({"chunking_strategy": {"type": object()}}, "chunking_strategy cannot be sent as a object"),
+        ({"chunking_strategy": {"type": object()}}, "chunking_strategy cannot be sent: it is of type object"),
         ({"known_speaker_names": list("abcde")}, "at most 4"),
         ({"known_speaker_names": ["a"], "speaker_references": 2}, "a reference for each name"),
         ({"speaker_references": 1}, "a reference for each name"),

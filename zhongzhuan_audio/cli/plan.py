@@ -108,6 +108,8 @@ def prepare_folder(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        taken = folder.exists() and not folder.is_dir()
+        reason = "it is not a folder" if taken else error.strerror or error
         raise ConfigurationError(
-            f"cannot write into {folder}: {error.strerror or error}", hint="name another folder with --output-dir"
+            f"cannot write into {folder}: {reason}", hint="name another folder with --output-dir"
         ) from None

@@ -23,6 +23,8 @@ _ENDPOINT_PATH = re.compile(
 _VERSION_SEGMENT = re.compile(r"v[0-9]+(?:\.[0-9]+)?(?:p[0-9]+)?(?:(?:alpha|beta)[0-9]*)?", re.IGNORECASE)
 _SEGMENT = re.compile(r"[\w.~%+=:-]*[\w~%+=-]")
 _AUTHORITY = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(?::([0-9]{0,5}))?")
+# A name with a dot in it and an ending of letters, which no key has.
+_BARE_HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?::[0-9]{1,5})?(?:/|\Z)", re.IGNORECASE)
 _HOST_NAME = re.compile(r"(?:(?!-)[\w-]{1,63}(?<!-)\.)*(?!-)[\w-]{1,63}(?<!-)\.?")
 
 
@@ -104,6 +106,8 @@ def _split_address(url: object) -> SplitResult:
     if parts.scheme not in {"http", "https"}:
         keys = Advice(f"{_EXAMPLE}; a key is given as api_key", command=f"{_EXAMPLE}; a key is given in {_KEY}")
         hint = _EXAMPLE if "://" in text else keys
+        if _BARE_HOST.match(text):
+            hint = "it lacks https:// in front"
         raise ConfigurationError("base_url is neither https:// nor http://", hint=hint)
     if parts.query or parts.fragment:
         raise ConfigurationError("base_url holds a query or a fragment", hint=_EXAMPLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias, TypeVar, final, overload
@@ -28,6 +29,9 @@ T = TypeVar("T")
 
 _MOST_BYTES = 8 * 1024
 """Of a key file: no longer line of a request's head is taken by nginx as it comes."""
+
+# At its end a token may be padded with such signs.
+_ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]*_[A-Z0-9_]*\s*=\s*[^=\s]")
 
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (plain or async) that gives one; it is called before each request."""
@@ -121,6 +125,8 @@ def check_api_key(key: object, *, origin: str = "api_key") -> Secret:
         raise ConfigurationError(f"{origin} is empty", hint="give the token that the relay's web page shows")
     if key.lower() == "bearer" or key.lower().startswith("bearer "):
         raise ConfigurationError(f"{origin} begins with the word Bearer", hint="give the token alone")
+    if _ASSIGNMENT.match(key):
+        raise ConfigurationError(f"{origin} looks like NAME=value", hint="give the value alone")
     if any(ch.isspace() or not ch.isprintable() for ch in key):
         raise ConfigurationError(
             f"{origin} holds a blank, a line end or a control character",

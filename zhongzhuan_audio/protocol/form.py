@@ -128,7 +128,7 @@ def as_text(label: str, value: object) -> str:
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigurationError(f"{label} cannot be sent: {error}") from None
         return check_text(label, text)
-    raise ConfigurationError(f"{label} cannot be sent as a {type(value).__name__}")
+    raise ConfigurationError(f"{label} cannot be sent: it is of type {type(value).__name__}")
 
 
 def content_type(filename: str) -> str:
