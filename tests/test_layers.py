@@ -25,6 +25,7 @@ LEVELS = {
     "threads": 1,
     "audio": 1,
     "models": 2,
+    "options": 2,
     "protocol": 3,
     "journal": 3,
     "upload": 4,

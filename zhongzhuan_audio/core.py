@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl as ssl_module
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -29,6 +28,7 @@ from zhongzhuan_audio.config import (
 )
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, TimedOutError
 from zhongzhuan_audio.events import OnEvent
+from zhongzhuan_audio.options import OWN_HEADERS, check_options, checked_endpoints, checked_headers, require_asyncio
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.transport.outgoing import Outgoing, Upload
@@ -41,7 +41,7 @@ from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine, LocalRelay
 
-__all__ = ["ClientCore", "check_options", "checked_headers", "utc_now"]
+__all__ = ["ClientCore"]
 
 T = TypeVar("T")
 
@@ -49,72 +49,6 @@ T = TypeVar("T")
 _LOCAL_UPLOAD_BYTES = 1 << 40
 # A smaller recording cannot be so long that ten minutes are too little for it.
 _LONG_BYTES = 1 << 20
-_OWN_HEADERS = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
-
-
-def utc_now() -> datetime:
-    """Return the time, for a Retry-After that is a date."""
-    return datetime.now(UTC)
-
-
-def _checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
-    for endpoint in (checked := tuple(map(masked, endpoints))):
-        if not isinstance(endpoint, Endpoint):
-            raise ConfigurationError(
-                f"endpoints must hold Endpoint, not {type(endpoint).__name__.replace('Secret', 'str')}",
-                hint="Endpoint(base_url, api_key)",
-            )
-    if not checked:
-        raise ConfigurationError("endpoints is empty")
-    return checked
-
-
-def checked_headers(headers: Mapping[str, str] | None, *, own: frozenset[str] = _OWN_HEADERS) -> dict[str, str]:
-    """Return extra headers that can be sent.
-
-    Args:
-        headers: Names and values.
-        own: Lower-case names that the client sets itself.
-
-    Raises:
-        ConfigurationError: One cannot be sent, or is the client's own.
-    """
-    check_kind("headers", headers, Mapping, "a mapping of strings")
-    for name, value in (headers or {}).items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigurationError("headers must be strings")
-        if not (name and name.isascii() and name.isprintable()) or " " in name or ":" in name:
-            # It is not shown: a whole header, with a key, may have been given for its name.
-            raise ConfigurationError("headers hold a name that cannot stand in a header")
-        if not value.isprintable():
-            raise ConfigurationError(f"headers hold {str(name)!r}, whose value cannot stand in a header")
-        if name.lower() in own:
-            raise ConfigurationError(
-                f"headers hold {str(name)!r}, which the client sets itself", hint="give the key as api_key"
-            )
-    return {str(name): value for name, value in (headers or {}).items()}
-
-
-def check_options(*, timeouts: object = None, retry: object = None, on_progress: object = None) -> None:
-    """Find out whether a call's options are of their kinds.
-
-    Raises:
-        ConfigurationError: One is not.
-    """
-    check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
-    check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
-    check_callable("on_progress", on_progress)
-
-
-def _require_asyncio() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        raise ConfigurationError(
-            "AsyncClient runs on asyncio only",
-            hint="under trio use the blocking one: await anyio.to_thread.run_sync(Client().transcribe, 'a.mp3')",
-        ) from None
 
 
 class ClientCore:
@@ -149,7 +83,7 @@ class ClientCore:
             raise ConfigurationError("give either endpoints, or base_url and api_key")
         if endpoints is None:
             endpoints = endpoints_from_options(base_url, api_key, allow_http=allow_http)
-        self._endpoints = _checked_endpoints(endpoints)
+        self._endpoints = checked_endpoints(endpoints)
         check_options(timeouts=timeouts, retry=retry)
         check_kind("limits", limits, Limits, "a Limits")
         check_callable("on_event", on_event)
@@ -161,7 +95,7 @@ class ClientCore:
         self._retry = retry or RetryPolicy()
         self._headers = {
             "User-Agent": f"zhongzhuan-audio/{__version__}",
-            **checked_headers(headers, own=_OWN_HEADERS | {"content-type"}),
+            **checked_headers(headers, own=OWN_HEADERS | {"content-type"}),
         }
         self._on_event = on_event
         self._limits = limits or Limits()
@@ -315,7 +249,7 @@ class ClientCore:
         return found.duration_s if found else None
 
     def _check_usable(self) -> None:
-        _require_asyncio()
+        require_asyncio()
         if self._closed:
             raise ConfigurationError("this client is closed", hint="make a new one")
 

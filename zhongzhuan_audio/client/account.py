@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore, check_options, utc_now
+from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import (
     APIError,
     AuthenticationError,
@@ -16,6 +16,7 @@ from zhongzhuan_audio.errors import (
     ZhongzhuanError,
 )
 from zhongzhuan_audio.models import Balance, Model
+from zhongzhuan_audio.options import check_options, utc_now
 from zhongzhuan_audio.protocol.account import (
     SUBSCRIPTION_PATH,
     TOKEN_PATH,

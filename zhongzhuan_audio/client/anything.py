@@ -9,9 +9,10 @@ from typing import Any
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts, masked_items
-from zhongzhuan_audio.core import ClientCore, checked_headers, utc_now
+from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.models import Response, ServerSentEvent
+from zhongzhuan_audio.options import checked_headers, utc_now
 from zhongzhuan_audio.protocol.anything import check_method, check_path, decode_response, encode_message
 from zhongzhuan_audio.streaming import ServerEvents
 from zhongzhuan_audio.transport.outgoing import Message

@@ -12,9 +12,9 @@ from zhongzhuan_audio.batch import Admit, Budget, Files, Job, OnOutcome, Outcome
 from zhongzhuan_audio.batch.job import checked_names, lasting
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
-from zhongzhuan_audio.core import check_options
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.options import check_options
 from zhongzhuan_audio.protocol.request import transcription_fields
 from zhongzhuan_audio.upload.references import list_references, read_references
 from zhongzhuan_audio.upload.source import open_source

@@ -9,8 +9,9 @@ from typing import Any
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore, utc_now
+from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.options import utc_now
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import (

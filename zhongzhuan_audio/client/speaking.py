@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore, utc_now
+from zhongzhuan_audio.core import ClientCore
+from zhongzhuan_audio.options import utc_now
 from zhongzhuan_audio.protocol.speech import SpeechFormat, speech_body
 from zhongzhuan_audio.speech import AsyncSpeech
 from zhongzhuan_audio.transport.outgoing import Message

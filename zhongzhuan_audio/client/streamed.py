@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore, utc_now
+from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.models import TranscriptEvent
+from zhongzhuan_audio.options import utc_now
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
     Include,

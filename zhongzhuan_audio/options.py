@@ -1,0 +1,90 @@
+"""What a client and its calls are given, checked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from zhongzhuan_audio.config import Endpoint, RetryPolicy, Timeouts, check_callable, check_kind, masked
+from zhongzhuan_audio.errors import ConfigurationError
+
+__all__ = ["OWN_HEADERS", "check_options", "checked_endpoints", "checked_headers", "require_asyncio", "utc_now"]
+
+OWN_HEADERS = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
+"""Lower-case names of those that each request has of the client itself."""
+
+
+def utc_now() -> datetime:
+    """Return the time, for a Retry-After that is a date."""
+    return datetime.now(UTC)
+
+
+def checked_endpoints(endpoints: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a client.
+
+    Raises:
+        ConfigurationError: There is none, or one is of another kind.
+    """
+    check_kind("endpoints", endpoints, Iterable, "a list of Endpoint")
+    for endpoint in (checked := tuple(map(masked, endpoints))):
+        if not isinstance(endpoint, Endpoint):
+            raise ConfigurationError(
+                f"endpoints must hold Endpoint, not {type(endpoint).__name__.replace('Secret', 'str')}",
+                hint="Endpoint(base_url, api_key)",
+            )
+    if not checked:
+        raise ConfigurationError("endpoints is empty")
+    return checked
+
+
+def checked_headers(headers: Mapping[str, str] | None, *, own: frozenset[str] = OWN_HEADERS) -> dict[str, str]:
+    """Return extra headers that can be sent.
+
+    Args:
+        headers: Names and values.
+        own: Lower-case names that the client sets itself.
+
+    Raises:
+        ConfigurationError: One cannot be sent, or is the client's own.
+    """
+    check_kind("headers", headers, Mapping, "a mapping of strings")
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ConfigurationError("headers must be strings")
+        if not (name and name.isascii() and name.isprintable()) or " " in name or ":" in name:
+            # It is not shown: a whole header, with a key, may have been given for its name.
+            raise ConfigurationError("headers hold a name that cannot stand in a header")
+        if not value.isprintable():
+            raise ConfigurationError(f"headers hold {str(name)!r}, whose value cannot stand in a header")
+        if name.lower() in own:
+            raise ConfigurationError(
+                f"headers hold {str(name)!r}, which the client sets itself", hint="give the key as api_key"
+            )
+    return {str(name): value for name, value in (headers or {}).items()}
+
+
+def check_options(*, timeouts: object = None, retry: object = None, on_progress: object = None) -> None:
+    """Find out whether a call's options are of their kinds.
+
+    Raises:
+        ConfigurationError: One is not.
+    """
+    check_kind("timeouts", timeouts, Timeouts, "a Timeouts")
+    check_kind("retry", retry, RetryPolicy, "a RetryPolicy")
+    check_callable("on_progress", on_progress)
+
+
+def require_asyncio() -> None:
+    """Find out whether asyncio runs here.
+
+    Raises:
+        ConfigurationError: Another library does, such as trio.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncClient runs on asyncio only",
+            hint="under trio use the blocking one: await anyio.to_thread.run_sync(Client().transcribe, 'a.mp3')",
+        ) from None
