@@ -151,7 +151,7 @@ def test_a_failed_recording_prints_nothing(relay, folder, capsys):
         ("a.mp3 --local --base-url https://x", "--local asks no relay — leave out --base-url and --api-key-file"),
         ("a.mp3 --local --api-key-file x", "--local asks no relay — leave out --base-url and --api-key-file"),
         ("a.mp3 b.mp3", "several recordings do not go to stdout — name a folder with --output-dir"),
-        ("a.mp3 --output-dir b.mp3", "cannot write into b.mp3: File exists — name another folder with --output-dir"),
+        ("a.mp3 --output-dir b.mp3", "cannot write into b.mp3: it is not a folder — name another folder"),
     ],
 )
 def test_wrong_settings_are_one_line(relay, folder, capsys, argv, complaint):
