@@ -21,15 +21,20 @@ PYTHONS = re.compile(
 )
 # Hints of what the command does not reach: it makes no such call, or gives no such argument.
 OUT_OF_REACH = {
-    "blocking.py",
+    "batch/budget.py",
     "core.py",
     "models/transcription.py",
+    "options.py",
+    "protocol/anything.py",
     "protocol/form.py",
     "protocol/request.py",
+    "protocol/speech.py",
     "relay/app.py",
     "relay/checks.py",
+    "relay/custom.py",
     "relay/faults.py",
     "relay/faultspec.py",  # it speaks of `--faults`
+    "speech.py",
     "transport/session.py",
     "upload/objects.py",
     "upload/readers.py",

@@ -204,7 +204,7 @@ async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
             assert_type(outcome.error, ZhongzhuanError | OSError | None)
             assert_type(outcome.result(), Transcription)
     assert_type(budget.left.audio_minutes, float | None)
-    client.transcribe_many(later)
+    client.transcribe_many(later, journal=Path("run.sqlite"))
     client.transcribe_many(Path().rglob("*.mp3"))
     client.transcribe_many(["a.mp3", Job("b.mp3", language="zh", filename="c.mp3"), b"bytes"])
     Job("a.mp3", lnguage="zh")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

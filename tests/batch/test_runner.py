@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from zhongzhuan_audio import Budget, Job, Outcome, Progress
-from zhongzhuan_audio.batch import Admit, run
+from zhongzhuan_audio.batch import Place, run
 from zhongzhuan_audio.errors import (
     Attempt,
     BudgetExceededError,
@@ -20,7 +20,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.models import Transcription, Usage
 
-Ask = Callable[[Job, Admit], Awaitable[Transcription]]
+Ask = Callable[[Job, Place], Awaitable[Transcription]]
 
 
 class Work:
@@ -32,7 +32,7 @@ class Work:
         self.cancelled: list[Any] = []
         self.gates: dict[Any, asyncio.Event] = {}
 
-    async def __call__(self, job: Job, _: Admit) -> Transcription:
+    async def __call__(self, job: Job, _: Place) -> Transcription:
         """Hear it."""
         self.begun.append(job.file)
         try:
@@ -155,10 +155,10 @@ async def test_a_caller_who_does_not_keep_up_fills_no_memory() -> None:
 async def test_one_that_fails_stops_no_other(error: Exception) -> None:
     """Its error is its outcome."""
 
-    async def transcribe(job: Job, admit: Admit) -> Transcription:
+    async def transcribe(job: Job, place: Place) -> Transcription:
         if job.file == "7":
             raise error
-        return await Work()(job, admit)
+        return await Work()(job, place)
 
     found = await collect(names(50), transcribe, ordered=True)
     assert [each.index for each in found if each.error is not None] == [7]
@@ -172,10 +172,10 @@ async def test_a_mistake_ends_everything_at_once() -> None:
     """A `TypeError` is no failure of a recording: what runs is cancelled, and it is raised after what is there."""
     work = Work(by_hand=True)
 
-    async def transcribe(job: Job, admit: Admit) -> Transcription:
+    async def transcribe(job: Job, place: Place) -> Transcription:
         if job.file == "3":
             raise TypeError("wrong option")
-        return await work(job, admit)
+        return await work(job, place)
 
     found: list[Any] = []
     async with run(names(50), transcribe, concurrency=3) as outcomes:
@@ -273,7 +273,7 @@ async def test_cancelling_the_caller_cancels_what_runs() -> None:
     """And waits for its end, even where that takes a while and the caller is cancelled again."""
     ended = []
 
-    async def transcribe(job: Job, _: Admit) -> Transcription:
+    async def transcribe(job: Job, _: Place) -> Transcription:
         try:
             await asyncio.sleep(60)
         finally:
@@ -307,8 +307,8 @@ async def test_progress_is_told() -> None:
     """At each beginning and each end, with what is known of the lengths."""
     told: list[Progress] = []
 
-    async def transcribe(job: Job, admit: Admit) -> Transcription:
-        await admit(2.0, 0)
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        await place.admit(2.0, 0)
         if job.file == "1":
             raise UpstreamError("no")
         return Transcription(text="", duration=3.0 if job.file == "0" else None)
@@ -346,8 +346,8 @@ async def test_the_answer_tells_the_length_best(
 ) -> None:
     """Then the header, then what was counted for the bill."""
 
-    async def transcribe(_: Job, admit: Admit) -> Transcription:
-        await admit(header_s, 0)
+    async def transcribe(_: Job, place: Place) -> Transcription:
+        await place.admit(header_s, 0)
         return answer
 
     (outcome,) = await collect(["a"], transcribe)
@@ -372,8 +372,8 @@ def spender(*, length_s: float | None = 60.0, charged: int = 1, delay: bool = Tr
     """Return what transcribes recordings of one length, and a list of how often each was sent again."""
     sent: list[int] = []
 
-    async def transcribe(job: Job, admit: Admit) -> Transcription:
-        retries = await admit(length_s, 1)
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        retries = await place.admit(length_s, 1)
         if delay:
             await asyncio.sleep(0)
         times = min(charged, 1 + retries)
@@ -422,8 +422,8 @@ async def test_what_cost_nothing_comes_back() -> None:
 async def test_a_length_that_nobody_knows_stops_no_other() -> None:
     """It has its error, and the next is sent."""
 
-    async def transcribe(job: Job, admit: Admit) -> Transcription:
-        await admit(None if job.file == "1" else 60.0, 0)
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        await place.admit(None if job.file == "1" else 60.0, 0)
         return Transcription(text="")
 
     found = await collect(names(4), transcribe, budget=Budget(audio_minutes=10), ordered=True)
@@ -433,8 +433,8 @@ async def test_a_length_that_nobody_knows_stops_no_other() -> None:
 async def test_what_is_broken_off_counts() -> None:
     """Nobody knows what it cost: all that was set aside for it is spent."""
 
-    async def transcribe(_: Job, admit: Admit) -> Transcription:
-        await admit(60.0, 1)
+    async def transcribe(_: Job, place: Place) -> Transcription:
+        await place.admit(60.0, 1)
         await asyncio.sleep(60)
         raise AssertionError
 
@@ -448,7 +448,7 @@ async def test_what_is_broken_off_counts() -> None:
 async def test_errors_of_any_kind_of_ours_are_outcomes() -> None:
     """The root class too."""
 
-    async def transcribe(_: Job, __: Admit) -> Transcription:
+    async def transcribe(_: Job, __: Place) -> Transcription:
         raise ZhongzhuanError("something")
 
     (outcome,) = await collect(["a"], transcribe)

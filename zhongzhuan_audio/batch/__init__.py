@@ -6,10 +6,9 @@ It takes whatever transcribes one recording, and knows no client.
 from zhongzhuan_audio.batch.budget import Amounts, Budget
 from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
-from zhongzhuan_audio.batch.runner import Admit, Files, Transcribe, run
+from zhongzhuan_audio.batch.runner import Files, Place, Transcribe, run
 
 __all__ = [
-    "Admit",
     "Amounts",
     "Budget",
     "Files",
@@ -17,6 +16,7 @@ __all__ = [
     "JobOptions",
     "OnOutcome",
     "Outcome",
+    "Place",
     "Progress",
     "SharedOptions",
     "Transcribe",

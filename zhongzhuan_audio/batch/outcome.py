@@ -12,7 +12,7 @@ from zhongzhuan_audio.errors import Attempt, Billed, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["OnOutcome", "Outcome", "Progress"]
+__all__ = ["OnOutcome", "Outcome", "Progress", "count_maybe_billed"]
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +32,10 @@ class Outcome:
     audio_s: float | None = None
     """The recording's length in seconds, by the answer, or else by its header, which is read where there is a budget or
     an `on_progress`; None where neither tells."""
+    from_journal: bool = False
+    """Whether the journal had the answer, so that nothing was sent; `attempts` are then those of that time."""
+    lost_before: int = 0
+    """How many requests of earlier runs, by the journal, may have been charged and gave nothing."""
 
     @property
     def source(self) -> AudioFile:
@@ -47,13 +51,12 @@ class Outcome:
     @property
     def billed(self) -> Billed:
         """Whether the relay may have charged for a request without a usable answer, even where the next one had it."""
-        return "maybe" if self.maybe_billed else "no"
+        return "maybe" if self.maybe_billed or self.lost_before else "no"
 
     @property
     def maybe_billed(self) -> int:
-        """How many requests gave no usable answer and may have been charged."""
-        counted = sum(attempt.billed == "maybe" for attempt in self.attempts)
-        return counted or int(isinstance(self.error, ZhongzhuanError) and self.error.billed == "maybe")
+        """How many requests of this run gave no usable answer and may have been charged."""
+        return 0 if self.from_journal else count_maybe_billed(self.error or self.transcription)
 
     def result(self) -> Transcription:
         """Return the transcription.
@@ -73,6 +76,14 @@ class Outcome:
         return f"<Outcome {self.index} {described(self.source)} {came}>"
 
 
+def count_maybe_billed(result: object) -> int:
+    """Return how many requests of a transcription or an error gave no usable answer and may have been charged."""
+    if not isinstance(result, (Transcription, ZhongzhuanError)):
+        return 0
+    counted = sum(attempt.billed == "maybe" for attempt in result.attempts)
+    return counted or int(isinstance(result, ZhongzhuanError) and result.billed == "maybe")
+
+
 @attrs.frozen(kw_only=True)
 class Progress:
     """How far many recordings are."""
@@ -82,6 +93,8 @@ class Progress:
     failed: int = 0
     under_way: int = 0
     """Those taken up and not yet at their end; they may wait for their turn."""
+    from_journal: int = 0
+    """Those of the done whose answer the journal had."""
     audio_s: float = 0.0
     """Seconds of audio in those that are done, as far as their lengths are known."""
     total: int | None = None

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sized
 from contextlib import aclosing, asynccontextmanager
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import attrs
 
@@ -14,22 +14,17 @@ from zhongzhuan_audio.batch.budget import Budget, Hold
 from zhongzhuan_audio.batch.job import Job
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
 from zhongzhuan_audio.batch.pulling import pull
-from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
+from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["Admit", "Files", "Transcribe", "run"]
+__all__ = ["Files", "Place", "Transcribe", "run"]
 
 Files: TypeAlias = Iterable[AudioFile | Job] | AsyncIterable[AudioFile | Job]
 """Recordings, or jobs, plain or async."""
 
-Admit: TypeAlias = Callable[[float | None, int], Awaitable[int]]
-"""Called before a recording is sent, with its length in seconds (None where that is not known) and how often it may be
-sent again after what may have been billed. Gives how often the budget allows that; raises a `BudgetExceededError` where
-it must not be sent at all."""
-
-Transcribe: TypeAlias = Callable[[Job, Admit], Awaitable[Transcription]]
+Transcribe: TypeAlias = "Callable[[Job, Place], Awaitable[Transcription]]"
 """Transcribes one recording."""
 
 _WINDOW = 4
@@ -105,8 +100,8 @@ class _Batch:
         self._failure: BaseException | None = None
         self._closed = False
         self._holding = 0
-        self._spent = False
-        """Whether there was a recording that the budget had no room for."""
+        self._enough = False
+        """Whether no more is taken: the budget had no room for a recording, or the journal cannot be written."""
 
     def begin(self, files: Files) -> None:
         """Begin to take recordings."""
@@ -149,18 +144,18 @@ class _Batch:
 
     async def _feed(self, files: Files) -> None:
         try:
-            async with aclosing(pull(files, enough=lambda: self._spent)) as items:
+            async with aclosing(pull(files, enough=lambda: self._enough)) as items:
                 await self._room()
                 async for item in items:
                     job = item if isinstance(item, Job) else Job(item)
                     self._start(self._work(self._begun, job))
                     self._begun += 1
-                    self._tell(attrs.evolve(self._progress, under_way=self._progress.under_way + 1))
+                    self._tell(under_way=self._progress.under_way + 1)
                     await self._room()
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - it is raised where the outcomes are taken
-            self._input_error = error
+            self._input_error = self._input_error or error
         finally:
             self._over = True
             self._move()
@@ -173,20 +168,29 @@ class _Batch:
             await self._change()
 
     async def _work(self, index: int, job: Job) -> None:
-        began, place = time.monotonic(), _Place(self._hold)
+        began, place = time.monotonic(), Place(self._hold)
         charged: int | None = None
         try:
             transcription, error = None, None
             try:
-                transcription = await self._transcribe(job, place.admit)
+                transcription = await self._transcribe(job, place)
             except (ZhongzhuanError, OSError) as caught:
                 error = caught
+                if isinstance(caught, JournalError):
+                    self._enough, self._input_error = True, self._input_error or caught
             audio_s = _length_s(transcription, place.audio_s)
             seconds = time.monotonic() - began
             outcome = Outcome(
-                index=index, job=job, transcription=transcription, error=error, seconds=seconds, audio_s=audio_s
+                index=index,
+                job=job,
+                transcription=transcription,
+                error=error,
+                seconds=seconds,
+                audio_s=audio_s,
+                from_journal=place.from_journal,
+                lost_before=place.lost_before,
             )
-            charged = outcome.maybe_billed + (error is None)
+            charged = outcome.maybe_billed + _is_answered(outcome)
             self._ready[index if self._ordered else self._ended] = outcome
         except Exception as failure:  # noqa: BLE001 - it is raised where the outcomes are taken
             self._fail(failure)
@@ -206,7 +210,7 @@ class _Batch:
             return None
         while (held := self._budget.hold(audio_s, retries)) is None:
             if not self._holding:
-                self._spent = True
+                self._enough = True
                 raise self._budget.exceeded(audio_s)
             await self._change()
         self._holding += 1
@@ -221,20 +225,22 @@ class _Batch:
         self._move()
 
     def _count(self, outcome: Outcome) -> None:
-        now = attrs.evolve(self._progress, under_way=self._progress.under_way - 1)
-        if outcome.error is not None:
-            now = attrs.evolve(now, failed=now.failed + 1)
-        else:
-            now = attrs.evolve(now, done=now.done + 1, audio_s=now.audio_s + (outcome.audio_s or 0.0))
-        self._tell(now)
+        now, done = self._progress, outcome.error is None
+        self._tell(
+            under_way=now.under_way - 1,
+            done=now.done + done,
+            failed=now.failed + (not done),
+            from_journal=now.from_journal + outcome.from_journal,
+            audio_s=now.audio_s + ((outcome.audio_s or 0.0) if done else 0.0),
+        )
         self._move()
 
-    def _tell(self, progress: Progress) -> None:
-        self._progress = progress
+    def _tell(self, **changes: Any) -> None:
         if self._on_progress is None:
             return
+        self._progress = attrs.evolve(self._progress, **changes)
         try:
-            self._on_progress(progress)
+            self._on_progress(self._progress)
         except Exception as error:  # noqa: BLE001 - it is raised where the outcomes are taken
             self._fail(error)
 
@@ -260,19 +266,41 @@ class _Batch:
         await self._moved.wait()
 
 
-class _Place:
-    """What is known of one recording while it is under way."""
+class Place:
+    """What is known of one recording while it is under way, told by what transcribes it."""
 
     def __init__(self, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
         self._hold = hold
         self.audio_s: float | None = None
         self.held: Hold | None = None
+        self.is_admitted: bool = False
+        self.from_journal: bool = False
+        """See `Outcome`."""
+        self.lost_before: int = 0
+        """See `Outcome`."""
 
     async def admit(self, audio_s: float | None, retries: int) -> int:
-        """Ask whether the recording may be sent, see `Admit`."""
+        """Ask, before anything is sent, whether the recording may be.
+
+        Args:
+            audio_s: Its length in seconds; None where that is not known.
+            retries: How often it may be sent again after what may have been billed.
+
+        Returns:
+            How often the budget allows that.
+
+        Raises:
+            BudgetExceededError: It must not be sent at all.
+        """
         self.audio_s = audio_s
         self.held = await self._hold(audio_s, retries)
+        self.is_admitted = True
         return retries if self.held is None else self.held.requests - 1
+
+
+def _is_answered(outcome: Outcome) -> bool:
+    """Tell whether there is an answer, and be it one that the journal could not keep."""
+    return outcome.error is None or isinstance(getattr(outcome.error, "partial", None), Transcription)
 
 
 def _length_s(transcription: Transcription | None, header_s: float | None) -> float | None:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Unpack
 
 import attrs
 
-from zhongzhuan_audio.batch import Admit, Budget, Files, Job, OnOutcome, Outcome, SharedOptions, run
+from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcome, Place, SharedOptions, run
 from zhongzhuan_audio.batch.job import checked_names, lasting
+from zhongzhuan_audio.batch.recorded import digest_of, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.journal import Journal, key_of
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import check_options
-from zhongzhuan_audio.protocol.request import transcription_fields
-from zhongzhuan_audio.upload.references import list_references, read_references
-from zhongzhuan_audio.upload.source import open_source
+from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.protocol.request import reference_fields, transcription_fields
+from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
+from zhongzhuan_audio.upload.source import Source, open_source
 
 __all__ = ["BatchCalls"]
+
+_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress"})
+"""Options that do not go out as fields, and so change no answer."""
 
 
 class BatchCalls(RecordingCalls):
@@ -34,6 +41,7 @@ class BatchCalls(RecordingCalls):
         ordered: bool = False,
         on_progress: OnOutcome | None = None,
         budget: Budget | None = None,
+        journal: str | os.PathLike[str] | None = None,
         **options: Unpack[SharedOptions],
     ) -> AsyncIterator[AsyncIterator[Outcome]]:
         """Turn many recordings into text, and give what came of each as it is there.
@@ -60,6 +68,8 @@ class BatchCalls(RecordingCalls):
                 end; what it raises is raised here.
             budget: What may be spent. The first recording that it has no room for ends the input; it and those that
                 were taken already come out with a `BudgetExceededError`.
+            journal: Path of a file in which it is kept what was asked and answered, so that a later call asks only for
+                what is not done, whatever ended this one; it is made where there is none. None keeps nothing.
             **options: Those of `transcribe`, for all recordings.
 
         Yields:
@@ -68,6 +78,8 @@ class BatchCalls(RecordingCalls):
         Raises:
             ConfigurationError: An option is out of its range; nothing was sent.
             AudioSourceError: A speaker's reference cannot be read; nothing was sent.
+            JournalError: The journal cannot be read, written or shared; where that happens on the way, it is raised
+                when what was taken before is at its end.
             TypeError: `transcribe` has no such option; nothing was sent.
             Exception: What the input raises, when what was taken before is at its end.
         """
@@ -77,40 +89,74 @@ class BatchCalls(RecordingCalls):
         check_kind("ordered", ordered, bool, "a bool")
         check_kind("budget", budget, Budget, "a Budget")
         check_callable("on_progress", on_progress)
+        check_kind("journal", journal, (str, os.PathLike), "a path")
         self._check_usable()
         await _check_shared(shared)
         measured = on_progress is not None or budget is not None
+        async with AsyncExitStack() as stack:
+            kept = None if journal is None else await stack.enter_async_context(Journal(journal))
 
-        async def transcribe(job: Job, admit: Admit) -> Transcription:
-            return await self._transcribe_one(job, {**shared, **job.options}, admit, measured=measured)
+            async def transcribe(job: Job, place: Place) -> Transcription:
+                options = {**shared, **job.options}
+                if kept is not None:
+                    return await self._transcribe_recorded(job, options, place, kept, measured=measured)
+                if measured:
+                    return await self._transcribe_measured(job, options, place)
+                return await self.transcribe(job.file, **options)
 
-        async with run(
-            files,
-            transcribe,
-            concurrency=concurrency or self._limits.max_concurrency,
-            ordered=ordered,
-            on_progress=on_progress,
-            budget=budget,
-        ) as outcomes:
-            yield outcomes
+            outcomes = run(
+                files,
+                transcribe,
+                concurrency=concurrency or self._limits.max_concurrency,
+                ordered=ordered,
+                on_progress=on_progress,
+                budget=budget,
+            )
+            yield await stack.enter_async_context(outcomes)
 
-    async def _transcribe_one(
-        self, job: Job, options: dict[str, Any], admit: Admit, *, measured: bool
-    ) -> Transcription:
-        """Transcribe a recording, once it may be sent."""
-        if not measured:
-            return await self.transcribe(job.file, **options)
+    async def _transcribe_measured(self, job: Job, options: dict[str, Any], place: Place) -> Transcription:
+        """Transcribe a recording, once it is known how long it is and that it may be sent."""
         source = await open_source(job.file, filename=options.pop("filename", None))
         try:
-            found = await source.probe()
-            policy = options.pop("retry", None) or self._retry
-            check_kind("retry", policy, RetryPolicy, "a RetryPolicy")
-            retries = await admit(found.duration_s if found else None, policy.maybe_billed_retries)
-            policy = attrs.evolve(policy, maybe_billed_retries=retries)
-            opened: Any = source  # no kind of recording that callers have, but one that is taken all the same
-            return await self.transcribe(opened, retry=policy, **options)
+            return await self._transcribe_source(source, options, place, measured=True)
         finally:
             source.close()
+
+    async def _transcribe_recorded(
+        self, job: Job, options: dict[str, Any], place: Place, journal: Journal, *, measured: bool
+    ) -> Transcription:
+        """Transcribe a recording, unless the journal has its answer, and have that kept."""
+        policy = self._policy_of(options)
+        fields, references = _fields_of(options)
+        fields += reference_fields(await read_references(references))
+        source = await open_source(job.file, filename=options.pop("filename", None))
+        try:
+            key = key_of(await digest_of(source, job.file, journal), fields)
+            return await recorded(
+                journal,
+                key,
+                source.label,
+                place,
+                lambda: self._transcribe_source(source, options, place, measured=measured),
+                again=policy.maybe_billed_retries > 0,
+            )
+        finally:
+            source.close()
+
+    async def _transcribe_source(
+        self, source: Source, options: dict[str, Any], place: Place, *, measured: bool
+    ) -> Transcription:
+        policy = self._policy_of(options)
+        found = await source.probe() if measured else None
+        retries = await place.admit(found.duration_s if found else None, policy.maybe_billed_retries)
+        options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
+        opened: Any = source  # no kind of recording that callers have, but one that is taken all the same
+        return await self.transcribe(opened, **options)
+
+    def _policy_of(self, options: dict[str, Any]) -> RetryPolicy:
+        policy = options.get("retry") or self._retry
+        check_kind("retry", policy, RetryPolicy, "a RetryPolicy")
+        return policy
 
 
 def _check_files(files: object) -> None:
@@ -130,9 +176,15 @@ def _check_concurrency(concurrency: object) -> None:
 
 async def _check_shared(shared: dict[str, Any]) -> None:
     """Find out whether the options can be sent at all, and read the speakers' references once for all recordings."""
-    fields = dict(shared)
-    check_options(timeouts=fields.pop("timeouts", None), retry=fields.pop("retry", None))
-    references = list_references(fields.pop("known_speaker_references", None))
-    transcription_fields(**{"model": "whisper-1", **fields}, speaker_references=len(references))
+    check_options(timeouts=shared.get("timeouts"), retry=shared.get("retry"))
+    _, references = _fields_of(shared)
     if references:
         shared["known_speaker_references"] = await read_references(references)
+
+
+def _fields_of(options: Mapping[str, Any]) -> tuple[tuple[Field, ...], tuple[SpeakerReference, ...]]:
+    """Return the fields that options go out as, without the speakers' references, and those."""
+    told = {name: value for name, value in options.items() if name not in _UNSENT}
+    references = list_references(told.pop("known_speaker_references", None))
+    fields = transcription_fields(**{"model": "whisper-1", **told}, speaker_references=len(references))
+    return fields, references

@@ -1,0 +1,118 @@
+"""Asking by way of a journal: what is answered is not asked again, and what is asked is written down before."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Awaitable, Callable
+
+from zhongzhuan_audio.advice import Advice
+from zhongzhuan_audio.batch.outcome import count_maybe_billed
+from zhongzhuan_audio.batch.runner import Place
+from zhongzhuan_audio.errors import JournalError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.journal import Journal, Stamp
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.threads import in_thread
+from zhongzhuan_audio.upload.readers import Reader
+from zhongzhuan_audio.upload.source import Source
+
+__all__ = ["digest_of", "recorded"]
+
+_PIECE_BYTES = 1 << 20
+_WORTH_KEEPING_BYTES = 1 << 20
+"""A smaller file is read again sooner than its digest is looked up."""
+_SETTLED_S = 2.0
+"""A file that was changed a moment ago may be changed again without a new time: some file systems count in seconds."""
+
+
+async def recorded(
+    journal: Journal,
+    key: bytes,
+    label: str,
+    place: Place,
+    transcribe: Callable[[], Awaitable[Transcription]],
+    *,
+    again: bool,
+) -> Transcription:
+    """Return the journal's answer, or ask and have it kept.
+
+    Args:
+        journal: Where.
+        key: Of what is asked.
+        label: What to call the recording.
+        place: Is told what the journal knows.
+        transcribe: Asks.
+        again: Whether to ask again for what an earlier run may have paid for in vain.
+
+    Raises:
+        TransportError: It may have been billed in an earlier run, and is not asked again.
+        JournalError: It cannot be written; `partial` is the transcription, where there was one.
+    """
+    claim = await journal.claim(key, label, again=again)
+    place.lost_before = claim.lost
+    if claim.found == "done":
+        place.from_journal = True
+        return claim.transcription()
+    if claim.found == "lost":
+        raise TransportError(
+            f"{label} was under way when an earlier run broke off, and may have been billed",
+            retryable=True,
+            hint=Advice("RetryPolicy(maybe_billed_retries=1) asks again"),
+        )
+    try:
+        transcription = await transcribe()
+    except (ZhongzhuanError, OSError) as error:
+        retryable = error.retryable if isinstance(error, ZhongzhuanError) else True
+        told = f"{type(error).__name__}: {error}"
+        await journal.fail(key, told, retryable=retryable, lost=count_maybe_billed(error))
+        raise
+    except BaseException as error:
+        # Whether it was sent, and what became of it, nobody knows.
+        await journal.fail(key, type(error).__name__, retryable=True, lost=int(place.is_admitted))
+        raise
+    try:
+        await journal.finish(key, transcription)
+    except JournalError as error:
+        error.partial, error.attempts = transcription, transcription.attempts
+        raise
+    return transcription
+
+
+async def digest_of(source: Source, file: object, journal: Journal) -> bytes:
+    """Return the BLAKE2 digest of a recording's content; of a file that has not changed, as the journal keeps it.
+
+    Raises:
+        AudioSourceError: It has grown or shrunk meanwhile.
+        OSError: It cannot be read.
+    """
+    path = None
+    if isinstance(file, (str, os.PathLike)) and source.size_bytes >= _WORTH_KEEPING_BYTES:
+        path = os.fspath(file)
+    stamp = None if path is None else await in_thread(_stamp, path)
+    if stamp is not None and (known := await journal.digest_of(stamp)) is not None:
+        return known
+    reader = await source.open()
+    try:
+        digest = await in_thread(_read, reader, source.size_bytes)
+    finally:
+        reader.close()
+    if path is not None and stamp is not None and await in_thread(_stamp, path) == stamp:
+        await journal.keep_digest(stamp, digest)
+    return digest
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        stamp = Stamp.of(path)
+    except OSError:
+        return None
+    return stamp if stamp.mtime_ns < (time.time() - _SETTLED_S) * 1e9 else None
+
+
+def _read(reader: Reader, size_bytes: int) -> bytes:
+    digest, offset = hashlib.blake2b(digest_size=32), 0
+    while offset < size_bytes and (piece := reader.read_at(offset, min(_PIECE_BYTES, size_bytes - offset))):
+        digest.update(piece)
+        offset += len(piece)
+    return digest.digest()

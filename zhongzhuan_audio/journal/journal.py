@@ -1,0 +1,163 @@
+"""A journal, as those see it who ask and are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from zhongzhuan_audio.errors import JournalError
+from zhongzhuan_audio.journal import entries
+from zhongzhuan_audio.journal.entries import Claim, Stamp
+from zhongzhuan_audio.journal.runs import Run, is_alive, on_network
+from zhongzhuan_audio.journal.writer import Writer
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.threads import in_thread
+
+__all__ = ["Journal", "key_of"]
+
+logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
+
+T = TypeVar("T")
+
+_FIRST_LOOK_S = 0.02
+_LAST_LOOK_S = 1.0
+"""How often it is looked whether another run has the answer: seldom, when it takes long."""
+
+
+def key_of(digest: bytes, fields: Iterable[tuple[str, str]]) -> bytes:
+    """Return by what a question is known.
+
+    Args:
+        digest: Of the recording's content.
+        fields: All that goes out with it; the order of their names says nothing.
+    """
+    asked = json.dumps(sorted(fields, key=lambda field: field[0])).encode()
+    return hashlib.blake2b(digest + asked, digest_size=32).digest()
+
+
+class Journal:
+    """What was asked and what was answered; see the package.
+
+    Several processes may share one, each with an opening of its own: what one of them asks for, the others wait for.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, network: bool | None = None) -> None:
+        """Name it.
+
+        Args:
+            path: Of its file, which is made where there is none. Files with the same beginning lie beside it while it
+                is open.
+            network: Whether it lies on a network mount, where only one process may have it; None finds out.
+        """
+        self._given = path
+        self._network = network
+        self._path = Path()
+        self._run: Run | None = None
+        self._writer: Writer | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open it; what runs that were killed had under way is free from now on.
+
+        Raises:
+            JournalError: It cannot be opened, is something else, or is of a newer version.
+        """
+        self._path = await in_thread(lambda: Path(os.path.realpath(self._given)))
+        if self._network is None:
+            self._network = await in_thread(on_network, self._path)
+        if self._network:
+            logger.warning("%s lies on a network mount: only this process can use it meanwhile", self._path)
+        writer = Writer(self._path, network=self._network)
+        await writer.open()
+        self._writer = writer
+        try:
+            self._run = await in_thread(Run, self._path)
+            run = self._run.name
+            await writer.do(partial(entries.begin_run, run=run))
+            for other in await writer.do(entries.runs):
+                # Of a journal that only one process can have, the other runs are over.
+                if other != run and (self._network or not await in_thread(is_alive, self._path, other)):
+                    await writer.do(partial(entries.bury, run=other))
+        except BaseException as error:
+            await self._close()
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                raise JournalError(f"cannot use {self._path} as a journal: {reason}", hint="check its disk") from error
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it; what was claimed and neither answered nor failed counts as not sent."""
+        assert self._run is not None
+        assert self._writer is not None
+        try:
+            await self._writer.do(partial(entries.end_run, run=self._run.name))
+        except JournalError as failure:
+            # Its claims go on as those of a run that was killed.
+            logger.warning("%s", failure)
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
+        if self._run is not None:
+            await in_thread(self._run.close)
+
+    async def claim(self, key: bytes, source: str, *, again: bool = True) -> Claim:
+        """Make a question ours to ask, and write that down; or return what was answered.
+
+        Where another run asks it just now, its answer is waited for; where that run fails or ends, it is ours.
+
+        Args:
+            key: From `key_of`.
+            source: The recording's name.
+            again: Whether to ask again for what may have been billed.
+        """
+        assert self._run is not None
+        run, pause_s = self._run.name, _FIRST_LOOK_S
+        alive = partial(is_alive, self._path)
+        while True:
+            look = partial(entries.claim, key=key, source=source, run=run, again=again, is_alive=alive)
+            found = await self._do(look)
+            if found.found != "busy":
+                return found
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LAST_LOOK_S, pause_s * 2)
+
+    async def finish(self, key: bytes, transcription: Transcription) -> None:
+        """Keep an answer."""
+        await self._do(partial(entries.finish, key=key, transcription=transcription))
+
+    async def fail(self, key: bytes, error: str, *, retryable: bool, lost: int) -> None:
+        """Keep a failure.
+
+        Args:
+            key: From `key_of`.
+            error: What happened.
+            retryable: Whether the same may succeed later.
+            lost: How many of its requests may have been billed.
+        """
+        await self._do(partial(entries.fail, key=key, error=error, retryable=retryable, lost=lost))
+
+    async def digest_of(self, stamp: Stamp) -> bytes | None:
+        """Return the digest of a file that has not changed since it was kept."""
+        return await self._do(partial(entries.digest_of, stamp=stamp))
+
+    async def keep_digest(self, stamp: Stamp, digest: bytes) -> None:
+        """Keep a file's digest."""
+        await self._do(partial(entries.keep_digest, stamp=stamp, digest=digest))
+
+    async def _do(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        assert self._writer is not None
+        return await self._writer.do(function)
