@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -26,8 +25,6 @@ from zhongzhuan_audio.transport.session import Opened
 __all__ = ["attempt"]
 
 T = TypeVar("T")
-
-logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zhongzhuan_audio.transport.exchange import Reply
-from zhongzhuan_audio.transport.pacing import Pacer
+from zhongzhuan_audio.transport.pacing import Pacer, Turn
 
 __all__ = ["Held"]
 
@@ -18,10 +18,10 @@ class Held:
         kept: Whether they are kept when it is left in order.
     """
 
-    __slots__ = ("_pacer", "kept", "reply")
+    __slots__ = ("_turn", "kept", "reply")
 
     def __init__(self) -> None:
-        self._pacer: Pacer | None = None
+        self._turn: Turn | None = None
         self.reply: Reply | None = None
         self.kept: bool = False
 
@@ -39,8 +39,9 @@ class Held:
         Raises:
             TimedOutError: Too many wait already, or it took too long; nothing was sent.
         """
-        await pacer.acquire(audio_minutes)
-        self._pacer = pacer
+        turn = pacer.turn(audio_minutes=audio_minutes)
+        await turn.begin()
+        self._turn = turn
 
     async def close(self) -> None:
         """End the answer's connection, unless it was read whole, and give the turn back."""
@@ -48,6 +49,6 @@ class Held:
             if self.reply is not None:
                 await self.reply.close()
         finally:
-            if self._pacer is not None:
-                self._pacer.release()
-                self._pacer = None
+            if self._turn is not None:
+                self._turn.end()
+                self._turn = None

@@ -61,14 +61,10 @@ class Pacer:
         return len(self._queue)
 
     def turn(self, *, audio_minutes: float = 0.0) -> Turn:
-        """Return a turn; wait for it by entering it, and hold it till it is left.
+        """Return a turn to wait for.
 
         Args:
             audio_minutes: Length of the recording; 0 where it is not known.
-
-        Raises:
-            TimedOutError: When it is entered: too many wait already, or it took too long (phase "queue"); nothing was
-                sent.
         """
         return Turn(self, audio_minutes)
 
@@ -161,7 +157,7 @@ class Pacer:
 
 
 class Turn:
-    """One request's place among those that run; a class, since a generator costs more than a turn that is free."""
+    """One request's place among those that run; entered, it is waited for, and held till it is left."""
 
     __slots__ = ("_audio_minutes", "_pacer")
 
@@ -169,13 +165,25 @@ class Turn:
         self._pacer = pacer
         self._audio_minutes = audio_minutes
 
-    async def __aenter__(self) -> None:
-        """Wait for it."""
+    async def begin(self) -> None:
+        """Wait for it.
+
+        Raises:
+            TimedOutError: Too many wait already, or it took too long (phase "queue"); nothing was sent.
+        """
         await self._pacer.acquire(self._audio_minutes)
+
+    def end(self) -> None:
+        """Give it back."""
+        self._pacer.release()
+
+    async def __aenter__(self) -> None:
+        """Wait for it; see `begin`."""
+        await self.begin()
 
     async def __aexit__(self, *_: object) -> None:
         """Give it back."""
-        self._pacer.release()
+        self.end()
 
 
 def _not_sent(message: str) -> TimedOutError:
