@@ -331,10 +331,11 @@ def test_a_silent_pipe_holds_no_loop(tmp_path: Path, *, writes: bool) -> None:
         writer = os.open(path, os.O_WRONLY)
     os.close(writer)
     for _ in range(500):
-        if len(os.listdir("/proc/self/fd")) == before:
+        if len(os.listdir("/proc/self/fd")) <= before:
             break
         time.sleep(0.01)
-    assert len(os.listdir("/proc/self/fd")) == before
+    # Fewer may be open than before, where something of an earlier test was collected meanwhile.
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 async def test_a_pipe_that_is_waited_for_can_be_closed() -> None:
@@ -372,7 +373,7 @@ async def test_a_spool_goes_when_the_recording_is_refused(monkeypatch: pytest.Mo
     before = len(os.listdir("/proc/self/fd"))
     with pytest.raises(UnsupportedAudioError):
         await open_source(chunked(b"%PDF-1.7\n" * 100_000), filename="a.mp3")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 async def test_an_upload_object(mp3: Path) -> None:
@@ -548,7 +549,7 @@ async def test_nothing_is_left_open(mp3: Path) -> None:
     for _ in range(20):
         await open_source(mp3)
     await asyncio.sleep(0)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 async def test_a_file_that_is_closed_or_read_to_its_end_is_told(mp3: Path) -> None:
@@ -621,7 +622,7 @@ async def test_a_probe_can_be_cancelled(mp3: Path, monkeypatch: pytest.MonkeyPat
     while not left:
         await asyncio.sleep(0.001)
     assert left == [b""]
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.parametrize(
