@@ -209,7 +209,7 @@ def test_threads_that_nobody_joined_do_their_work(
     """As with any other thread, the program ends when they have; what was paid for is not thrown away."""
     scripted_engine.delay_s = 0.2
     code = f"""
-        import sys, threading
+        import sys, threading, time
         from concurrent.futures import ThreadPoolExecutor
         from zhongzhuan_audio import Client
         begun = threading.Event()
@@ -217,6 +217,7 @@ def test_threads_that_nobody_joined_do_their_work(
         def work():
             for _ in range(3):
                 print(client.transcribe(sys.argv[1]).text)
+                time.sleep(0.2)
         {begin}
         begun.wait()
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures.thread
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -99,7 +100,13 @@ def _is_awaited(thread: threading.Thread, calls: int) -> bool:
     if thread.daemon or thread is threading.current_thread() or not thread.is_alive():
         return False
     given = concurrent.futures.thread._threads_queues.get(thread)  # noqa: SLF001
-    return given is None or calls > 0 or not given.empty()
+    return given is None or calls > 0 or not given.empty() or not _is_idle(thread)
+
+
+def _is_idle(thread: threading.Thread) -> bool:
+    """Tell whether a pool's thread waits for work: between two calls it may be in the midst of some."""
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to see it
+    return frame is None or frame.f_code is concurrent.futures.thread._worker.__code__  # noqa: SLF001
 
 
 def _stop_all() -> None:
