@@ -34,7 +34,8 @@ _MOST_BYTES = 8 * 1024
 _ASSIGNMENT = re.compile(r"(?:export\s+)?[A-Z][A-Z0-9_]*_[A-Z0-9_]*\s*=\s*[^=\s]")
 
 ApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A key, or a function (plain or async) that gives one; it is called before each request."""
+"""A key, or a function (plain or async) that gives one; it is asked once a call and
+endpoint, and once more where its key is refused."""
 
 
 @final

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -32,8 +31,6 @@ __all__ = ["Pipeline"]
 
 T = TypeVar("T")
 Receive: TypeAlias = Callable[[Reply], Awaitable[T]]
-
-logger: logging.Logger = logging.getLogger("zhongzhuan_audio")
 
 
 class Pipeline:
