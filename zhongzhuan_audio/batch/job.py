@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -9,11 +10,12 @@ import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.protocol.request import ChunkingStrategy, Granularity, Include, TranscriptionFormat
+from zhongzhuan_audio.upload.objects import name_of
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["Job", "JobOptions", "SharedOptions", "checked_names", "lasting"]
+__all__ = ["Job", "JobOptions", "SharedOptions", "checked_names", "described", "lasting", "name_of_source"]
 
 
 class SharedOptions(TypedDict, total=False):
@@ -83,6 +85,15 @@ def described(file: object) -> str:
     if isinstance(file, tuple):
         return f"({', '.join(described(each) for each in file)})"
     return repr(file)
+
+
+def name_of_source(file: object) -> str:
+    """Return by what a recording is known in a table: its path as it was given, or its name, or what it is."""
+    if isinstance(file, (str, os.PathLike)):
+        return os.fsdecode(file)
+    if isinstance(file, tuple) and file and isinstance(file[0], str):
+        return file[0]
+    return name_of(file) or described(file)
 
 
 def checked_names(caller: str, options: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:

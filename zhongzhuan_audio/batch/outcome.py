@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.batch.job import Job, described
+from zhongzhuan_audio.batch.job import Job, described, name_of_source
 from zhongzhuan_audio.errors import Attempt, Billed, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.upload.source import AudioFile
@@ -70,10 +71,63 @@ class Outcome:
         assert self.transcription is not None
         return self.transcription
 
+    def record(self) -> dict[str, str | int | float | bool | None]:
+        """Return it as one flat row of plain values, for JSON, CSV or a table; always with all of these fields.
+
+        | field | meaning |
+        | --- | --- |
+        | `index` | its place in the input, from 0 |
+        | `source` | the recording's path as it was given, or its name, or what it is, such as ``<400 bytes>`` |
+        | `status` | "done" or "failed" |
+        | `text`, `language`, `duration` | the transcription's; None where it failed; `duration` in seconds |
+        | `audio_s` | the recording's length in seconds, where that is known |
+        | `seconds` | from taking it up to its end, the wait for its turn included |
+        | `attempts` | how many requests it took; of what a journal had, those of that time |
+        | `billed` | "maybe" where a request, of this run or an earlier one, gave nothing and may have been charged |
+        | `maybe_billed` | how many such requests this run made |
+        | `lost_before` | how many such requests earlier runs made, by the journal |
+        | `from_journal` | whether the journal had the answer, so that nothing was sent |
+        | `request_id` | the relay's id of the request, or None |
+        | `error` | name of the error's class; None where it did not fail, as in all fields that follow |
+        | `message` | what happened |
+        | `hint` | what to do about it, or None |
+        | `retryable` | whether the same may succeed later without a change |
+        | `status_code` | HTTP status of the answer that it failed with; None where there was none |
+        """
+        told, error = self.transcription if self.error is None else None, self.error
+        ours = error if isinstance(error, ZhongzhuanError) else None
+        return {
+            "index": self.index,
+            "source": name_of_source(self.source),
+            "status": "done" if error is None else "failed",
+            "text": told.text if told else None,
+            "language": told.language if told else None,
+            "duration": _finite(told.duration) if told else None,
+            "audio_s": _finite(self.audio_s),
+            "seconds": self.seconds,
+            "attempts": len(self.attempts),
+            "billed": self.billed,
+            "maybe_billed": self.maybe_billed,
+            "lost_before": self.lost_before,
+            "from_journal": self.from_journal,
+            "request_id": told.request_id if told else getattr(ours, "request_id", None),
+            "error": type(error).__name__ if error is not None else None,
+            "message": ours.message if ours else str(error) if error is not None else None,
+            "hint": ours.hint if ours else None,
+            # What the disk or the system did may pass.
+            "retryable": ours.retryable if ours else True if error is not None else None,
+            "status_code": getattr(ours, "status", None) or None,
+        }
+
     def __repr__(self) -> str:
         """Return what it was and what came of it, but no bytes of a recording."""
         came = repr(self.transcription) if self.error is None else f"{type(self.error).__name__}: {self.error}"
         return f"<Outcome {self.index} {described(self.source)} {came}>"
+
+
+def _finite(seconds: float | None) -> float | None:
+    """Return a number that JSON can hold, or None."""
+    return seconds if seconds is not None and math.isfinite(seconds) else None
 
 
 def count_maybe_billed(result: object) -> int:
