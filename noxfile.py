@@ -91,6 +91,12 @@ def soak(session: nox.Session) -> None:
     _run(session, "python", "tests/bench/soak.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def kills(session: nox.Session) -> None:
+    """Kill a run of 2,000 recordings at 20 random moments, and count what is sent again, lost and billed."""
+    _run(session, "python", "tests/bench/kills.py", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False)
 def fault_table(session: nox.Session) -> None:
     """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""
