@@ -273,22 +273,6 @@ def test_two_processes_share_the_work(local_relay: LocalRelay, tmp_path: Path, j
     assert local_relay.request_count == 200
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of eight megabytes."""
-    place = tmp_path / "tiny"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        mounted = False
-    if not mounted:
-        pytest.skip("a file system can be mounted by root only")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 def keep_answered(outcomes: Iterator[Outcome], answered: set[Any]) -> None:
     """Keep the sources of those that have an answer, kept in a journal or not."""
     for outcome in outcomes:
@@ -296,8 +280,12 @@ def keep_answered(outcomes: Iterator[Outcome], answered: set[Any]) -> None:
             answered.add(outcome.source)
 
 
-def test_a_full_disk_loses_nothing(local_relay: LocalRelay, tmp_path: Path, tiny_disk: Path) -> None:
-    """It ends the input with a clear error; an answer that could not be kept is on its error; then it goes on."""
+@pytest.mark.parametrize("freed", ["inside", "outside"])
+def test_a_full_disk_loses_nothing(local_relay: LocalRelay, tmp_path: Path, tiny_disk: Path, freed: str) -> None:
+    """It ends the input with a clear error; an answer that could not be kept is on its error; then it goes on.
+
+    With space again before the block is left nothing is sent twice; after that, what could not be kept is, and told.
+    """
     files = folder(tmp_path / "files", 400)
     journal = tiny_disk / "run.sqlite"
     ballast = tiny_disk / "ballast"
@@ -305,17 +293,33 @@ def test_a_full_disk_loses_nothing(local_relay: LocalRelay, tmp_path: Path, tiny
     answered: set[Any] = set()
     with Client(local_relay.base_url, local_relay.api_key) as client:
         with client.transcribe_many(files, journal=journal, concurrency=8) as outcomes:
-            with pytest.raises(JournalError, match="disk"):
+            with pytest.raises(JournalError, match="the disk is full: .* make space and run it again"):
                 keep_answered(outcomes, answered)
+            assert integrity(journal) == "ok"
+            if freed == "inside":
+                ballast.unlink()
         sent = local_relay.request_count
         assert len(answered) == sent < 400
-        ballast.unlink()
+        assert integrity(journal) == "ok"
+        ballast.unlink(missing_ok=True)
         with client.transcribe_many(files, journal=journal, concurrency=8) as outcomes:
             found = list(outcomes)
     assert {outcome.error for outcome in found} == {None}
     again = [outcome for outcome in found if outcome.source in answered and not outcome.from_journal]
-    assert len(again) <= 8
+    assert len(again) <= (0 if freed == "inside" else 8)
+    assert {outcome.lost_before for outcome in again} <= {1}
+    assert sum(outcome.lost_before for outcome in found) == len(again)
     assert local_relay.request_count == 400 + len(again)
+    assert integrity(journal) == "ok"
+    assert os.listdir(tiny_disk) == [journal.name]
+
+
+def integrity(journal: Path) -> str:
+    """Return what SQLite finds wrong with a journal: "ok" where nothing is."""
+    connection = sqlite3.connect(journal)
+    (found,) = connection.execute("PRAGMA integrity_check").fetchone()
+    connection.close()
+    return str(found)
 
 
 async def test_an_answer_that_cannot_be_kept_is_not_lost(relay: LocalRelay, client: AsyncClient, journal: Path) -> None:

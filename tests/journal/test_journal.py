@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from zhongzhuan_audio import Attempt, JournalError, Segment, Transcription, Usage, Word
@@ -248,6 +250,80 @@ async def test_a_damaged_one_says_so(path: Path) -> None:
     content[4096:] = os.urandom(len(content) - 4096)
     path.write_bytes(content)
     assert "damaged" in await refused(path)
+
+
+def fill(folder: Path, left_bytes: int = 0) -> Path:
+    """Write a file that leaves so much of a disk, and return its path."""
+    ballast = folder / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(folder).free - left_bytes))
+    return ballast
+
+
+@pytest.mark.parametrize("left_kib", [0, 8, 24, 48, 80])
+async def test_a_full_disk_is_told_at_the_opening(tiny_disk: Path, left_kib: int) -> None:
+    """Wherever on the way the space ends; with space again it opens, and nothing was asked."""
+    path = tiny_disk / "run.sqlite"
+    ballast = fill(tiny_disk, left_kib << 10)
+    with pytest.raises(JournalError, match="the disk is full: .* make space and run it again") as caught:
+        async with Journal(path) as journal:
+            await journal.claim(KEY, "a.mp3")
+    assert caught.value.retryable
+    ballast.unlink()
+    async with Journal(path) as journal:
+        claim = await journal.claim(KEY, "a.mp3")
+        assert (claim.found, claim.lost) == ("ours", 0)
+    assert os.listdir(tiny_disk) == [path.name]
+
+
+@pytest.mark.parametrize("came", ["answer", "failure"])
+async def test_what_a_full_disk_did_not_take_is_kept_at_the_end(tiny_disk: Path, came: str) -> None:
+    """If there is space by then; until then the same question has the same error, and waits for nobody."""
+    path = tiny_disk / "run.sqlite"
+    large = "x" * 500_000
+
+    async with Journal(path) as journal:
+        await journal.claim(KEY, "a.mp3")
+        ballast = fill(tiny_disk)
+        if came == "answer":
+            keeping = journal.finish(KEY, attrs.evolve(WHOLE, body=large))
+        else:
+            keeping = journal.fail(KEY, large, retryable=True, lost=2)
+        with pytest.raises(JournalError, match="the disk is full"):
+            await keeping
+        with pytest.raises(JournalError, match="the disk is full"):
+            await asyncio.wait_for(journal.claim(KEY, "copy of a.mp3"), 10)
+        assert rows(path, "state, lost") == [("started", 0)]
+        ballast.unlink()
+    assert rows(path, "state, lost") == [("done", 0) if came == "answer" else ("maybe-billed", 2)]
+
+
+async def test_the_same_question_finds_the_answer_when_there_is_space(tiny_disk: Path) -> None:
+    """Before the end too."""
+    async with Journal(tiny_disk / "run.sqlite") as journal:
+        await journal.claim(KEY, "a.mp3")
+        ballast = fill(tiny_disk)
+        large = attrs.evolve(WHOLE, body="x" * 500_000)
+        with pytest.raises(JournalError, match="the disk is full"):
+            await journal.finish(KEY, large)
+        ballast.unlink()
+        assert (await asyncio.wait_for(journal.claim(KEY, "copy of a.mp3"), 10)).transcription() == large
+
+
+async def test_what_is_not_kept_at_the_end_may_have_been_billed(
+    tiny_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next opening tells so."""
+    path = tiny_disk / "run.sqlite"
+    async with Journal(path) as journal:
+        await journal.claim(KEY, "a.mp3")
+        ballast = fill(tiny_disk)
+        with pytest.raises(JournalError, match="the disk is full"):
+            await journal.finish(KEY, attrs.evolve(WHOLE, body="x" * 500_000))
+    assert "the disk is full" in caplog.text
+    ballast.unlink()
+    async with Journal(path) as journal:
+        claim = await journal.claim(KEY, "a.mp3")
+    assert (claim.found, claim.lost) == ("ours", 1)
 
 
 async def test_on_a_network_mount_one_process_has_it(path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -77,7 +77,8 @@ def explained(path: Path, error: Exception, *, network: bool = False) -> Journal
         hint = "wait until it has ended, or give each process a journal of its own"
         where = " on a network mount, where only one can" if network else ""
         return JournalError(f"another process writes to the journal {path}{where}", hint=hint, retryable=True)
-    if name == "SQLITE_FULL":
+    # The second is what a full disk makes of the file that WAL shares its memory by.
+    if name in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}:
         hint = "make space and run it again: what is done stays done"
         return JournalError(f"the disk is full: {path} cannot be written", hint=hint, retryable=True)
     if name.startswith("SQLITE_CORRUPT"):

@@ -20,7 +20,7 @@ from zhongzhuan_audio.journal.entries import Claim, Stamp
 from zhongzhuan_audio.journal.runs import Run, is_alive, on_network
 from zhongzhuan_audio.journal.writer import Writer
 from zhongzhuan_audio.models import Transcription
-from zhongzhuan_audio.threads import in_thread
+from zhongzhuan_audio.threads import finish, in_thread
 
 __all__ = ["Journal", "key_of"]
 
@@ -63,6 +63,8 @@ class Journal:
         self._path = Path()
         self._run: Run | None = None
         self._writer: Writer | None = None
+        self._unkept: dict[bytes, Callable[[sqlite3.Connection], None]] = {}
+        """What came of questions and could not be written: it is tried again at the end."""
 
     async def __aenter__(self) -> Self:
         """Open it; what runs that were killed had under way is free from now on.
@@ -100,8 +102,15 @@ class Journal:
         """Close it; what was claimed and neither answered nor failed counts as not sent."""
         assert self._run is not None
         assert self._writer is not None
+        run = self._run.name
+
+        def end(connection: sqlite3.Connection) -> None:
+            for keep in self._unkept.values():
+                keep(connection)
+            entries.end_run(connection, run)
+
         try:
-            await self._writer.do(partial(entries.end_run, run=self._run.name))
+            await self._writer.do(end)
         except JournalError as failure:
             # Its claims go on as those of a run that was killed.
             logger.warning("%s", failure)
@@ -123,6 +132,9 @@ class Journal:
             key: From `key_of`.
             source: The recording's name.
             again: Whether to ask again for what may have been billed.
+
+        Raises:
+            JournalError: It cannot be written, or what came of the same question could not.
         """
         assert self._run is not None
         run, pause_s = self._run.name, _FIRST_LOOK_S
@@ -132,12 +144,19 @@ class Journal:
             found = await self._do(look)
             if found.found != "busy":
                 return found
+            if key in self._unkept:
+                await self._keep(key, self._unkept[key])
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(_LAST_LOOK_S, pause_s * 2)
 
     async def finish(self, key: bytes, transcription: Transcription) -> None:
-        """Keep an answer."""
-        await self._do(partial(entries.finish, key=key, transcription=transcription))
+        """Keep an answer.
+
+        Raises:
+            JournalError: It cannot be written; it is tried again when the journal is closed.
+        """
+        await self._keep(key, partial(entries.finish, key=key, transcription=transcription))
 
     async def fail(self, key: bytes, error: str, *, retryable: bool, lost: int) -> None:
         """Keep a failure.
@@ -147,8 +166,11 @@ class Journal:
             error: What happened.
             retryable: Whether the same may succeed later.
             lost: How many of its requests may have been billed.
+
+        Raises:
+            JournalError: It cannot be written; it is tried again when the journal is closed.
         """
-        await self._do(partial(entries.fail, key=key, error=error, retryable=retryable, lost=lost))
+        await self._keep(key, partial(entries.fail, key=key, error=error, retryable=retryable, lost=lost))
 
     async def digest_of(self, stamp: Stamp) -> bytes | None:
         """Return the digest of a file that has not changed since it was kept."""
@@ -157,6 +179,18 @@ class Journal:
     async def keep_digest(self, stamp: Stamp, digest: bytes) -> None:
         """Keep a file's digest."""
         await self._do(partial(entries.keep_digest, stamp=stamp, digest=digest))
+
+    async def _keep(self, key: bytes, function: Callable[[sqlite3.Connection], None]) -> None:
+        async def keep() -> None:
+            try:
+                await self._do(function)
+            except JournalError:
+                self._unkept[key] = function
+                raise
+            self._unkept.pop(key, None)
+
+        # A cancelled caller does not hear that it was not kept.
+        await finish(asyncio.ensure_future(keep()))
 
     async def _do(self, function: Callable[[sqlite3.Connection], T]) -> T:
         assert self._writer is not None
