@@ -208,7 +208,7 @@ CHILD = """
 
     async def main():
         async with AsyncClient() as client:
-            files = sorted(Path(sys.argv[1]).iterdir())
+            files = sorted(Path(sys.argv[1]).iterdir(), reverse="backwards" in sys.argv)
             async with client.transcribe_many(files, journal=sys.argv[2], concurrency=8) as outcomes:
                 async for outcome in outcomes:
                     state = "journal" if outcome.from_journal else "sent"
@@ -218,10 +218,10 @@ CHILD = """
 """
 
 
-def child(relay: LocalRelay, files: Path, journal: Path) -> subprocess.Popen[str]:
-    """Begin a process that transcribes a folder."""
+def child(relay: LocalRelay, files: Path, journal: Path, *how: str) -> subprocess.Popen[str]:
+    """Begin a process that transcribes a folder, from its end where that is said."""
     environ = {**os.environ, "ZHONGZHUAN_BASE_URL": relay.base_url, "ZHONGZHUAN_API_KEY": str(relay.api_key)}
-    command = [sys.executable, "-c", textwrap.dedent(CHILD), str(files), str(journal)]
+    command = [sys.executable, "-c", textwrap.dedent(CHILD), str(files), str(journal), *how]
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
 
 
@@ -271,6 +271,35 @@ def test_two_processes_share_the_work(local_relay: LocalRelay, tmp_path: Path, j
     assert {first[name][0] for name in first} | {second[name][0] for name in second} == {"sent", "journal"}
     assert [name for name in first if (first[name][0], second[name][0]) == ("sent", "sent")] == []
     assert local_relay.request_count == 200
+
+
+def test_one_of_two_processes_is_killed(local_relay: LocalRelay, tmp_path: Path, journal: Path) -> None:
+    """The other one goes on at once with what it had under way, and says so; what was done is not sent again."""
+    folder(tmp_path / "files", 200)
+    local_relay.engine.delay_s = 0.05  # type: ignore[attr-defined]
+    victim, survivor = (child(local_relay, tmp_path / "files", journal, how) for how in ("forwards", "backwards"))
+    assert victim.stdout is not None
+    sent_by_victim: set[str] = set()
+    for line in victim.stdout:
+        if not line.endswith("\n"):
+            break  # the kill came in the midst of it
+        name, state, _ = line.split(" ")
+        sent_by_victim |= {name} if state == "sent" else set()
+        if len(sent_by_victim) >= 30:
+            victim.send_signal(signal.SIGKILL)
+    victim.stdout.close()
+    assert victim.wait() == -signal.SIGKILL
+    told = told_by(survivor)
+    assert len(told) == 200
+    assert {state for state, _ in told.values()} == {"sent", "journal"}
+    assert {told[name] for name in sent_by_victim} == {("journal", 0)}
+    requests = Counter(request.filename for request in local_relay.requests)
+    lost = {name: count for name, (_, count) in told.items() if count}
+    assert 0 < len(lost) <= 8
+    assert {name: count for name, count in requests.items() if count > 1 + lost.get(str(name), 0)} == {}
+    assert set(requests) == set(told)
+    assert local_relay.billable <= 200 + sum(lost.values())
+    assert sorted(os.listdir(tmp_path)) == ["files", "run.sqlite"]
 
 
 def keep_answered(outcomes: Iterator[Outcome], answered: set[Any]) -> None:
