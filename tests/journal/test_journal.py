@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,7 +20,7 @@ import pytest
 from zhongzhuan_audio import Attempt, JournalError, Segment, Transcription, Usage, Word
 from zhongzhuan_audio.journal import Journal, Stamp, key_of
 from zhongzhuan_audio.journal.database import APPLICATION_ID, STEPS, VERSION
-from zhongzhuan_audio.journal.runs import Run, is_alive, on_network
+from zhongzhuan_audio.journal.runs import Run, is_alive, on_network, sweep
 
 KEY = key_of(b"digest", [("model", "whisper-1")])
 WHOLE = Transcription(
@@ -377,6 +380,74 @@ def test_a_run_is_alive_until_it_is_closed(path: Path) -> None:
     left.touch()
     assert not is_alive(path, "left")
     assert not left.exists()
+
+
+KILLED_AT_ITS_LOCK = """
+import asyncio, fcntl, os, signal, sys
+from zhongzhuan_audio.journal import Journal
+
+fcntl.flock = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with Journal(sys.argv[1]):
+        pass
+
+asyncio.run(main())
+"""
+
+
+async def test_a_kill_at_the_very_beginning_leaves_nothing_for_long(path: Path) -> None:
+    """The next opening removes the file of a run that the journal never heard of."""
+    command = [sys.executable, "-c", KILLED_AT_ITS_LOCK, str(path)]
+    ended = await asyncio.to_thread(subprocess.run, command, check=False, timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+    (left,) = path.parent.glob("*-run-*")
+    async with Journal(path):
+        assert not left.exists()
+    assert os.listdir(path.parent) == [path.name]
+
+
+async def test_only_leftovers_are_removed(path: Path) -> None:
+    """Not the file of a live run, nor what somebody else has put there."""
+    live = await asyncio.to_thread(Run, path)
+    others = [path.with_name(f"{path.name}-run-{end}") for end in ("notes", "0123456789ABCDEF", "0123456789abcdef.txt")]
+    full, folder = (path.with_name(f"{path.name}-run-{digit * 16}") for digit in "12")
+    for other in (*others, full):
+        other.touch()
+    full.write_text("notes")
+    folder.mkdir()
+    left = path.with_name(f"{path.name}-run-{'3' * 16}")
+    left.touch()
+    async with Journal(path), Journal(path):
+        assert len(list(path.parent.glob("*-run-*"))) == 8
+        assert not left.exists()
+    assert await asyncio.to_thread(is_alive, path, live.name)
+    await asyncio.to_thread(live.close)
+    assert sorted(path.parent.glob("*-run-*")) == sorted([*others, full, folder])
+
+
+def test_a_run_that_begins_while_others_sweep_is_alive(path: Path) -> None:
+    """Between making its file and locking it, somebody may take that for a leftover: it makes another."""
+    over = threading.Event()
+
+    def sweeping() -> None:
+        while not over.is_set():
+            sweep(path)
+
+    threads = [threading.Thread(target=sweeping) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(500):
+            run = Run(path)
+            assert path.with_name(f"{path.name}-run-{run.name}").exists()
+            assert is_alive(path, run.name)
+            run.close()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert os.listdir(path.parent) == []
 
 
 async def test_no_thread_is_left(path: Path) -> None:

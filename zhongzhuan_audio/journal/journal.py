@@ -17,7 +17,7 @@ from typing import Self, TypeVar
 from zhongzhuan_audio.errors import JournalError
 from zhongzhuan_audio.journal import entries
 from zhongzhuan_audio.journal.entries import Claim, Stamp
-from zhongzhuan_audio.journal.runs import Run, is_alive, on_network
+from zhongzhuan_audio.journal.runs import Run, is_alive, on_network, sweep
 from zhongzhuan_audio.journal.writer import Writer
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish, in_thread
@@ -88,6 +88,7 @@ class Journal:
                 # Of a journal that only one process can have, the other runs are over.
                 if other != run and (self._network or not await in_thread(is_alive, self._path, other)):
                     await writer.do(partial(entries.bury, run=other))
+            await in_thread(sweep, self._path)
         except BaseException as error:
             await self._close()
             if isinstance(error, OSError):

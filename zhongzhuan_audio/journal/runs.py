@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Run", "is_alive", "on_network"]
+__all__ = ["Run", "is_alive", "on_network", "sweep"]
+
+_NAME_CHARS = 16
+_NAME = re.compile(rf"[0-9a-f]{{{_NAME_CHARS}}}")
+_ATTEMPTS = 100
 
 _MOUNTS = Path("/proc/mounts")
 _NETWORKS = frozenset(
@@ -24,14 +29,21 @@ class Run:
         """Begin one.
 
         Raises:
-            OSError: The file cannot be made.
+            OSError: The file cannot be made, or not be locked.
         """
-        self.name: str = secrets.token_hex(8)
-        self._path = _file_of(journal, self.name)
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-        if not _lock(self._fd):  # pragma: no cover - a file system without locks
+        for _ in range(_ATTEMPTS):
+            self.name: str = secrets.token_hex(_NAME_CHARS // 2)
+            self._path = _file_of(journal, self.name)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
+            try:
+                # Until it is locked, another opening takes it for a leftover: it may have it locked, or removed.
+                if _lock(self._fd) and _is_there(self._path, self._fd):
+                    return
+            except BaseException:  # pragma: no cover - a file system without locks
+                self.close()
+                raise
             self.close()
-            raise OSError(f"{self._path} cannot be locked")
+        raise OSError(f"{self._path} cannot be locked")  # pragma: no cover - a file system without locks
 
     def close(self) -> None:
         """End it."""
@@ -55,6 +67,22 @@ def is_alive(journal: Path, name: str) -> bool:
         return False
     finally:
         os.close(fd)
+
+
+def sweep(journal: Path) -> None:
+    """Remove the files of runs that were killed before the journal knew of them. Blocks.
+
+    Such a file is empty and nobody has it locked. A run that has just made its own makes another one then.
+    """
+    beginning = _file_of(journal, "").name
+    # Whatever cannot be removed is in nobody's way.
+    with suppress(OSError), os.scandir(journal.parent) as files:
+        for file in files:
+            name = file.name.removeprefix(beginning)
+            if name != file.name and _NAME.fullmatch(name):
+                with suppress(OSError):
+                    if file.stat().st_size == 0:
+                        is_alive(journal, name)
 
 
 def on_network(path: Path, *, mounts: Path = _MOUNTS) -> bool:
@@ -81,6 +109,14 @@ def _unescaped(point: str) -> str:
     for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         point = point.replace(code, char)
     return point
+
+
+def _is_there(path: Path, fd: int) -> bool:
+    """Tell whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
 
 
 def _file_of(journal: Path, name: str) -> Path:
