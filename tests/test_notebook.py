@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,33 @@ def test_speech_and_streams_in_a_notebook(
     assert file[0]["text"] == f"{jfk.stat().st_size}\n"
     assert (tmp_path / "hello.mp3").read_bytes() == jfk.read_bytes()
     assert stream[0]["text"] == "['TextDelta', 'TextDelta', 'TranscriptDone']\n"
+
+
+def test_a_bar_in_a_notebook(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine, jfk: Path, tmp_path: Path
+) -> None:
+    """It stands under the cell that asked for it, though the client is older; and is no widget without ipywidgets."""
+    scripted_engine.script(Recognition(duration=90.0, text="heard"))
+    env = {
+        **os.environ,
+        "ZHONGZHUAN_BASE_URL": local_relay.base_url,
+        "ZHONGZHUAN_API_KEY": str(local_relay.api_key),
+        "JFK": str(jfk),
+    }
+    many = "transcribe_many([os.environ['JFK']] * 3, response_format='verbose_json', progress=True) as outcomes:\n"
+    first, blocking, later, awaited = execute(
+        "import os\nfrom zhongzhuan_audio import AsyncClient, Client\nclient = Client()\n"
+        "text = client.transcribe(os.environ['JFK']).text",
+        f"with client.{many}    found = list(outcomes)",
+        "len(found)",
+        f"async with AsyncClient() as other:\n    async with other.{many}"
+        "        found = [outcome async for outcome in outcomes]",
+        env=env,
+        folder=tmp_path,
+    )
+    assert first == []
+    assert later[0]["data"]["text/plain"] == "3"
+    for outputs in (blocking, awaited):
+        text = "".join(output["text"] for output in outputs if output.get("name") == "stderr")
+        assert " 0/3 [" in text
+        assert re.search(r"100%\S* 3/3 \[.*0 failed, 4.5 min of audio\]", text.rpartition("\r")[2])

@@ -10,6 +10,7 @@ from typing import Any, Unpack
 import attrs
 
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcome, Place, SharedOptions, run
+from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.job import checked_names, lasting
 from zhongzhuan_audio.batch.recorded import digest_of, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
@@ -20,6 +21,7 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import check_options
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import reference_fields, transcription_fields
+from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
 from zhongzhuan_audio.upload.source import Source, open_source
 
@@ -40,6 +42,7 @@ class BatchCalls(RecordingCalls):
         concurrency: int | None = None,
         ordered: bool = False,
         on_progress: OnOutcome | None = None,
+        progress: bool = False,
         budget: Budget | None = None,
         journal: str | os.PathLike[str] | None = None,
         **options: Unpack[SharedOptions],
@@ -66,6 +69,8 @@ class BatchCalls(RecordingCalls):
                 four times `concurrency` are begun before it, at most.
             on_progress: Called on the event loop with a `Progress` when a recording is taken up and when it is at its
                 end; what it raises is raised here.
+            progress: Show a bar of tqdm's: a widget in a notebook that has ipywidgets, text on stderr elsewhere, with
+                how many are done or failed and the minutes of audio that are done. It needs the extra ``notebook``.
             budget: What may be spent. The first recording that it has no room for ends the input; it and those that
                 were taken already come out with a `BudgetExceededError`.
             journal: Path of a file in which it is kept what was asked and answered, so that a later call asks only for
@@ -77,6 +82,7 @@ class BatchCalls(RecordingCalls):
 
         Raises:
             ConfigurationError: An option is out of its range; nothing was sent.
+            MissingExtraError: A bar is wanted, and the extra ``notebook`` is not installed; nothing was sent.
             AudioSourceError: A speaker's reference cannot be read; nothing was sent.
             JournalError: The journal cannot be read, written or shared; where that happens on the way, it is raised
                 when what was taken before is at its end.
@@ -87,13 +93,17 @@ class BatchCalls(RecordingCalls):
         _check_files(files)
         _check_concurrency(concurrency)
         check_kind("ordered", ordered, bool, "a bool")
+        check_kind("progress", progress, bool, "a bool")
         check_kind("budget", budget, Budget, "a Budget")
         check_callable("on_progress", on_progress)
         check_kind("journal", journal, (str, os.PathLike), "a path")
         self._check_usable()
         await _check_shared(shared)
-        measured = on_progress is not None or budget is not None
+        make_bar = await in_thread(load_bar) if progress else None
         async with AsyncExitStack() as stack:
+            if make_bar is not None:
+                on_progress = stack.enter_context(shown(make_bar, on_progress))
+            measured = on_progress is not None or budget is not None
             kept = None if journal is None else await stack.enter_async_context(Journal(journal))
 
             async def transcribe(job: Job, place: Place) -> Transcription:
