@@ -40,6 +40,7 @@ from zhongzhuan_audio import (
     Usage,
     Word,
     ZhongzhuanError,
+    to_dataframe,
 )
 from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
 
@@ -203,6 +204,7 @@ async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
             assert_type(outcome.transcription, Transcription | None)
             assert_type(outcome.error, ZhongzhuanError | OSError | None)
             assert_type(outcome.result(), Transcription)
+            assert_type(outcome.record(), dict[str, str | int | float | bool | None])
     assert_type(budget.left.audio_minutes, float | None)
     client.transcribe_many(later, journal=Path("run.sqlite"))
     client.transcribe_many(Path().rglob("*.mp3"))
@@ -218,6 +220,9 @@ def blocking_many(client: Client) -> None:
     with client.transcribe_many(["a.mp3"], budget=Budget(requests=5), response_format="srt") as outcomes:
         for outcome in outcomes:
             assert_type(outcome, Outcome)
+    with client.transcribe_many(["a.mp3"], progress=True) as outcomes:
+        to_dataframe(outcomes)
+    to_dataframe(["a.mp3"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

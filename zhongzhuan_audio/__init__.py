@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zhongzhuan_audio._version import __version__
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.batch import Budget, Job, Outcome, Progress
+    from zhongzhuan_audio.batch import Budget, Job, Outcome, Progress, to_dataframe
     from zhongzhuan_audio.blocking import Client, Speech
     from zhongzhuan_audio.client import AsyncClient
     from zhongzhuan_audio.config import Endpoint, Limits, RetryPolicy, Timeouts
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from zhongzhuan_audio.speech import AsyncSpeech
 
 _HOMES = {
-    "batch": ("Budget", "Job", "Outcome", "Progress"),
+    "batch": ("Budget", "Job", "Outcome", "Progress", "to_dataframe"),
     "blocking": ("Client", "Speech"),
     "client": ("AsyncClient",),
     "config": ("Endpoint", "Limits", "RetryPolicy", "Timeouts"),
@@ -156,6 +156,7 @@ __all__ = [
     "Word",
     "ZhongzhuanError",
     "__version__",
+    "to_dataframe",
 ]
 
 

@@ -7,6 +7,7 @@ from zhongzhuan_audio.batch.budget import Amounts, Budget
 from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
 from zhongzhuan_audio.batch.runner import Files, Place, Transcribe, run
+from zhongzhuan_audio.batch.table import to_dataframe
 
 __all__ = [
     "Amounts",
@@ -21,4 +22,5 @@ __all__ = [
     "SharedOptions",
     "Transcribe",
     "run",
+    "to_dataframe",
 ]
