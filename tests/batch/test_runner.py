@@ -140,6 +140,39 @@ async def test_no_more_are_under_way_than_may_be() -> None:
     assert others() == set()
 
 
+async def test_those_beside_have_no_turn() -> None:
+    """They wait for it in the order in which they came, and get it when another is past its own."""
+    waiting, asked, written = Work(by_hand=True), Work(by_hand=True), Work(by_hand=True)
+
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        await waiting(job, place)
+        await place.admit(None, 0)
+        await asked(job, place)
+        place.leave()
+        return await written(job, place)
+
+    async with run(names(9), transcribe, concurrency=2, beside=2) as outcomes:
+        await settled()
+        assert waiting.begun == names(4)
+        await waiting.let_go("3", "1", "0", "2")
+        assert asked.begun == ["3", "1"]
+        await asked.let_go("3")
+        assert (asked.begun, written.begun, waiting.begun) == (["3", "1", "0"], ["3"], names(4))
+        await written.let_go("3")
+        assert (asked.begun, waiting.begun) == (["3", "1", "0"], names(5))
+        assert (await anext(outcomes)).source == "3"
+
+
+async def test_a_turn_is_given_back_by_whoever_fails() -> None:
+    """The others have theirs."""
+
+    async def transcribe(_: Job, place: Place) -> Transcription:
+        await place.admit(None, 0)
+        raise UpstreamError("no")
+
+    assert len(await collect(names(20), transcribe, concurrency=1, beside=1)) == 20
+
+
 async def test_a_caller_who_does_not_keep_up_fills_no_memory() -> None:
     """Outcomes that nobody takes hold up the input."""
     work = Work()

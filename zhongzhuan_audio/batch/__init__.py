@@ -6,7 +6,8 @@ It takes whatever transcribes one recording, and knows no client.
 from zhongzhuan_audio.batch.budget import Amounts, Budget
 from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
-from zhongzhuan_audio.batch.runner import Files, Place, Transcribe, run
+from zhongzhuan_audio.batch.place import Place
+from zhongzhuan_audio.batch.runner import Files, Transcribe, run
 
 __all__ = [
     "Amounts",

@@ -92,7 +92,8 @@ class Progress:
     """Those with a transcription."""
     failed: int = 0
     under_way: int = 0
-    """Those taken up and not yet at their end; they may wait for their turn."""
+    """Those taken up and not yet at their end: being read, looked up in the journal, waiting for their turn, asked for,
+    or written down; up to half as many again as `concurrency`."""
     from_journal: int = 0
     """Those of the done whose answer the journal had."""
     audio_s: float = 0.0

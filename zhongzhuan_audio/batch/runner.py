@@ -13,13 +13,14 @@ import attrs
 from zhongzhuan_audio.batch.budget import Budget, Hold
 from zhongzhuan_audio.batch.job import Job
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
+from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.batch.pulling import pull
 from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["Files", "Place", "Transcribe", "run"]
+__all__ = ["Files", "Transcribe", "run"]
 
 Files: TypeAlias = Iterable[AudioFile | Job] | AsyncIterable[AudioFile | Job]
 """Recordings, or jobs, plain or async."""
@@ -38,6 +39,7 @@ async def run(
     transcribe: Transcribe,
     *,
     concurrency: int,
+    beside: int = 0,
     ordered: bool = False,
     on_progress: OnOutcome | None = None,
     budget: Budget | None = None,
@@ -47,7 +49,8 @@ async def run(
     Args:
         files: Taken when there is room for one more, never all at once.
         transcribe: Transcribes one; what it raises but `ZhongzhuanError` and `OSError` ends everything.
-        concurrency: How many may be under way.
+        concurrency: How many may have their turn at once.
+        beside: How many more may be under way: those that wait for their turn, or are past it.
         ordered: Give the outcomes in the order of the input.
         on_progress: Told whenever a recording is taken up or at its end.
         budget: What may be spent.
@@ -56,7 +59,13 @@ async def run(
         The outcomes, one pass. Leaving the block cancels what runs and waits for its end.
     """
     batch = _Batch(
-        transcribe, _total(files), concurrency=concurrency, ordered=ordered, on_progress=on_progress, budget=budget
+        transcribe,
+        _total(files),
+        concurrency=concurrency,
+        beside=beside,
+        ordered=ordered,
+        on_progress=on_progress,
+        budget=budget,
     )
     batch.begin(files)
     try:
@@ -78,12 +87,15 @@ class _Batch:
         total: int | None,
         *,
         concurrency: int,
+        beside: int,
         ordered: bool,
         on_progress: OnOutcome | None,
         budget: Budget | None,
     ) -> None:
         self._transcribe = transcribe
-        self._concurrency = concurrency
+        self._turns = asyncio.Semaphore(concurrency)
+        self._most = concurrency + beside
+        self._window = concurrency * _WINDOW
         self._ordered = ordered
         self._on_progress = on_progress
         self._budget = budget
@@ -162,13 +174,11 @@ class _Batch:
 
     async def _room(self) -> None:
         """Wait until one more may be taken up."""
-        while (
-            self._begun - self._ended >= self._concurrency or self._begun - self._given >= self._concurrency * _WINDOW
-        ):
+        while self._begun - self._ended >= self._most or self._begun - self._given >= self._window:
             await self._change()
 
     async def _work(self, index: int, job: Job) -> None:
-        began, place = time.monotonic(), Place(self._hold)
+        began, place = time.monotonic(), Place(self._turns, self._hold)
         charged: int | None = None
         try:
             transcription, error = None, None
@@ -196,6 +206,7 @@ class _Batch:
             self._fail(failure)
             return
         finally:
+            place.leave()
             self._let_go(place.held, charged)
         self._ended += 1
         self._count(outcome)
@@ -264,38 +275,6 @@ class _Batch:
         """Wait until something has changed; all who wait look again."""
         self._moved.clear()
         await self._moved.wait()
-
-
-class Place:
-    """What is known of one recording while it is under way, told by what transcribes it."""
-
-    def __init__(self, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
-        self._hold = hold
-        self.audio_s: float | None = None
-        self.held: Hold | None = None
-        self.is_admitted: bool = False
-        self.from_journal: bool = False
-        """See `Outcome`."""
-        self.lost_before: int = 0
-        """See `Outcome`."""
-
-    async def admit(self, audio_s: float | None, retries: int) -> int:
-        """Ask, before anything is sent, whether the recording may be.
-
-        Args:
-            audio_s: Its length in seconds; None where that is not known.
-            retries: How often it may be sent again after what may have been billed.
-
-        Returns:
-            How often the budget allows that.
-
-        Raises:
-            BudgetExceededError: It must not be sent at all.
-        """
-        self.audio_s = audio_s
-        self.held = await self._hold(audio_s, retries)
-        self.is_admitted = True
-        return retries if self.held is None else self.held.requests - 1
 
 
 def _is_answered(outcome: Outcome) -> bool:

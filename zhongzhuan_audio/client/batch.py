@@ -11,7 +11,7 @@ import attrs
 
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcome, Place, SharedOptions, run
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import digest_of, recorded
+from zhongzhuan_audio.batch.recorded import digested, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError
@@ -21,7 +21,7 @@ from zhongzhuan_audio.options import check_options
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import reference_fields, transcription_fields
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
-from zhongzhuan_audio.upload.source import Source, open_source
+from zhongzhuan_audio.upload.source import Source
 
 __all__ = ["BatchCalls"]
 
@@ -60,7 +60,8 @@ class BatchCalls(RecordingCalls):
             files: An iterable, plain or async, of anything that `transcribe` takes, or of `Job`: a recording with
                 options of its own. It is taken when there is room for one more; a plain one that is no list in a thread
                 of its own, at most 16 ahead. An async one is closed in the end.
-            concurrency: How many recordings may be under way; None takes the client's ``Limits.max_concurrency``. How
+            concurrency: How many recordings may be asked for at once; None takes the client's
+                ``Limits.max_concurrency``. Up to half as many more are being read before or written down after. How
                 many requests run at once, the client's limits decide.
             ordered: Give the outcomes in the order of the input. One that takes long then holds up those behind it:
                 four times `concurrency` are begun before it, at most.
@@ -97,47 +98,37 @@ class BatchCalls(RecordingCalls):
             kept = None if journal is None else await stack.enter_async_context(Journal(journal))
 
             async def transcribe(job: Job, place: Place) -> Transcription:
-                options = {**shared, **job.options}
-                if kept is not None:
-                    return await self._transcribe_recorded(job, options, place, kept, measured=measured)
-                if measured:
-                    return await self._transcribe_measured(job, options, place)
-                return await self.transcribe(job.file, **options)
+                return await self._transcribe_one(job, {**shared, **job.options}, place, kept, measured=measured)
 
             outcomes = run(
                 files,
                 transcribe,
-                concurrency=concurrency or self._limits.max_concurrency,
+                concurrency=(most := concurrency or self._limits.max_concurrency),
+                beside=(most + 1) // 2,
                 ordered=ordered,
                 on_progress=on_progress,
                 budget=budget,
             )
             yield await stack.enter_async_context(outcomes)
 
-    async def _transcribe_measured(self, job: Job, options: dict[str, Any], place: Place) -> Transcription:
-        """Transcribe a recording, once it is known how long it is and that it may be sent."""
-        source = await open_source(job.file, filename=options.pop("filename", None))
-        try:
-            return await self._transcribe_source(source, options, place, measured=True)
-        finally:
-            source.close()
-
-    async def _transcribe_recorded(
-        self, job: Job, options: dict[str, Any], place: Place, journal: Journal, *, measured: bool
+    async def _transcribe_one(
+        self, job: Job, options: dict[str, Any], place: Place, journal: Journal | None, *, measured: bool
     ) -> Transcription:
         """Transcribe a recording, unless the journal has its answer, and have that kept."""
         policy = self._policy_of(options)
-        fields, references = _fields_of(options)
-        fields += reference_fields(await read_references(references))
-        source = await open_source(job.file, filename=options.pop("filename", None))
+        source = await self._open_source(job.file, options.pop("filename", None), policy)
         try:
-            key = key_of(await digest_of(source, job.file, journal), fields)
+            if journal is None:
+                return await self._transcribe_source(source, options, place, measured=measured)
+            fields, references = _fields_of(options)
+            fields += reference_fields(await read_references(references))
+            read, digest = await digested(source, job.file, journal)
             return await recorded(
                 journal,
-                key,
+                key_of(digest, fields),
                 source.label,
                 place,
-                lambda: self._transcribe_source(source, options, place, measured=measured),
+                lambda: self._transcribe_source(read, options, place, measured=measured),
                 again=policy.maybe_billed_retries > 0,
             )
         finally:
@@ -146,12 +137,18 @@ class BatchCalls(RecordingCalls):
     async def _transcribe_source(
         self, source: Source, options: dict[str, Any], place: Place, *, measured: bool
     ) -> Transcription:
+        """Transcribe a recording, once it is known how long it is and that it may be sent."""
         policy = self._policy_of(options)
         found = await source.probe() if measured else None
         retries = await place.admit(found.duration_s if found else None, policy.maybe_billed_retries)
-        options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
-        opened: Any = source  # no kind of recording that callers have, but one that is taken all the same
-        return await self.transcribe(opened, **options)
+        if retries != policy.maybe_billed_retries:
+            options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
+        # No kind of recording that callers have, but one that is taken all the same.
+        opened: Any = attrs.evolve(source, on_open=place.tell_sent)
+        try:
+            return await self.transcribe(opened, **options)
+        finally:
+            place.leave()
 
     def _policy_of(self, options: dict[str, Any]) -> RetryPolicy:
         policy = options.get("retry") or self._retry
