@@ -17,6 +17,7 @@ from zhongzhuan_audio import (
     AsyncSpeech,
     Attempt,
     Balance,
+    BlockingOutcomes,
     Budget,
     Client,
     ConfigurationError,
@@ -25,6 +26,7 @@ from zhongzhuan_audio import (
     Limits,
     Model,
     Outcome,
+    Outcomes,
     Progress,
     RateLimitError,
     Response,
@@ -203,6 +205,8 @@ async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
             assert_type(outcome.transcription, Transcription | None)
             assert_type(outcome.error, ZhongzhuanError | OSError | None)
             assert_type(outcome.result(), Transcription)
+        assert_type(outcomes, Outcomes)
+        outcomes.stop()
     assert_type(budget.left.audio_minutes, float | None)
     client.transcribe_many(later, journal=Path("run.sqlite"))
     client.transcribe_many(Path().rglob("*.mp3"))
@@ -218,6 +222,8 @@ def blocking_many(client: Client) -> None:
     with client.transcribe_many(["a.mp3"], budget=Budget(requests=5), response_format="srt") as outcomes:
         for outcome in outcomes:
             assert_type(outcome, Outcome)
+        assert_type(outcomes, BlockingOutcomes)
+        outcomes.stop()
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from zhongzhuan_audio import (
     Outcome,
     Progress,
     RetryPolicy,
+    StoppedError,
     TransportError,
     UpstreamError,
 )
@@ -203,6 +205,27 @@ async def test_leaving_early_writes_down_what_was_under_way(
     assert sum(outcome.from_journal for outcome in found) == states["done"] >= 10
     assert sum(outcome.lost_before for outcome in found) == states["maybe-billed"]
     assert {outcome.error for outcome in found} == {None}
+
+
+async def test_what_was_stopped_was_not_sent(
+    relay: LocalRelay, client: AsyncClient, journal: Path, tmp_path: Path
+) -> None:
+    """What was sent is done, what was not is free at once, and a later run asks for that alone."""
+    relay.engine.delay_s = 0.1  # type: ignore[attr-defined]
+    files = folder(tmp_path / "files", 20)
+    async with client.transcribe_many(files, journal=journal, concurrency=4) as outcomes:
+        async with asyncio.timeout(10):
+            while relay.request_count < 4 or len(states(journal)) < 6:
+                await asyncio.sleep(0.001)
+        outcomes.stop()
+        found = [outcome async for outcome in outcomes]
+        assert Counter(states(journal)) == {"done": 4, "failed": 2}
+    assert Counter(type(outcome.error) for outcome in found) == {NoneType: 4, StoppedError: 2}
+    assert {outcome.billed for outcome in found} == {"no"}
+    found = await collect(client, files, journal)
+    assert sum(outcome.from_journal for outcome in found) == 4
+    assert {(outcome.error, outcome.billed) for outcome in found} == {(None, "no")}
+    assert relay.request_count == 20
 
 
 async def test_what_the_budget_refuses_was_not_sent(client: AsyncClient, journal: Path, tmp_path: Path) -> None:

@@ -134,6 +134,18 @@ async def test_a_steady_flow_is_gathered(path: Path) -> None:
     await writer.close()
 
 
+async def test_a_cancelled_claim_is_free(path: Path, journal: Journal) -> None:
+    """At once; one that is another's stays claimed."""
+    await journal.claim(b"another", "b.mp3")
+    claiming = [asyncio.ensure_future(journal.claim(key, "a.mp3")) for key in (KEY, b"another")]
+    await asyncio.sleep(0)
+    for each in claiming:
+        each.cancel()
+    await asyncio.wait(claiming)
+    assert [each.cancelled() for each in claiming] == [True, True]
+    assert rows(path, "state, lost") == [("failed", 0), ("started", 0)]
+
+
 async def test_a_cancelled_claim_is_free_in_the_end(path: Path) -> None:
     """It was not sent: nothing is counted as lost."""
     async with Journal(path) as journal:

@@ -6,6 +6,7 @@ It takes whatever transcribes one recording, and knows no client.
 from zhongzhuan_audio.batch.budget import Amounts, Budget
 from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
+from zhongzhuan_audio.batch.outcomes import Outcomes
 from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.batch.runner import Files, Transcribe, run
 
@@ -17,6 +18,7 @@ __all__ = [
     "JobOptions",
     "OnOutcome",
     "Outcome",
+    "Outcomes",
     "Place",
     "Progress",
     "SharedOptions",

@@ -6,16 +6,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sized
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 from zhongzhuan_audio.batch.budget import Budget, Hold
 from zhongzhuan_audio.batch.job import Job
-from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
+from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress, is_answered, length_s
+from zhongzhuan_audio.batch.outcomes import Outcomes
 from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.batch.pulling import pull
-from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
+from zhongzhuan_audio.errors import ConfigurationError, JournalError, StoppedError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
 from zhongzhuan_audio.upload.source import AudioFile
@@ -31,6 +32,8 @@ Transcribe: TypeAlias = "Callable[[Job, Place], Awaitable[Transcription]]"
 _WINDOW = 4
 """How many times `concurrency` recordings may be begun whose outcomes are not taken: where order counts, a long one
 holds up those behind it, and a caller who does not keep up must not fill the memory."""
+_LAST_S = 1.0
+"""How long an input has for the recording that it is just giving when the work is stopped."""
 
 
 @asynccontextmanager
@@ -43,7 +46,7 @@ async def run(
     ordered: bool = False,
     on_progress: OnOutcome | None = None,
     budget: Budget | None = None,
-) -> AsyncIterator[AsyncIterator[Outcome]]:
+) -> AsyncIterator[Outcomes]:
     """Transcribe recordings, and give what comes of each.
 
     Args:
@@ -69,7 +72,7 @@ async def run(
     )
     batch.begin(files)
     try:
-        yield batch
+        yield Outcomes(batch.take, batch.stop)
     finally:
         await batch.close()
 
@@ -101,6 +104,10 @@ class _Batch:
         self._budget = budget
         self._progress = Progress(total=total)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._places: dict[asyncio.Task[Any], Place] = {}
+        """Of the tasks that are at work on a recording."""
+        self._feeding: asyncio.Task[None] | None = None
+        self._last: asyncio.TimerHandle | None = None
         self._begun = self._ended = self._given = 0
         self._ready: dict[int, Outcome] = {}
         """By their turn: their index where order counts, else as they end."""
@@ -110,34 +117,40 @@ class _Batch:
         """Whether all of the input was taken that will be."""
         self._input_error: BaseException | None = None
         self._failure: BaseException | None = None
-        self._closed = False
+        self._closed = self._stopped = False
         self._holding = 0
         self._enough = False
-        """Whether no more is taken: the budget had no room for a recording, or the journal cannot be written."""
+        """Whether no more is taken: the budget had no room for a recording, the journal cannot be written, or the work
+        was stopped."""
 
     def begin(self, files: Files) -> None:
         """Begin to take recordings."""
-        self._start(self._feed(files))
+        self._feeding = self._started(self._feed(files))
+
+    def stop(self) -> None:
+        """Take no more recordings, and send none that is not being asked for yet."""
+        if self._stopped or self._closed:
+            return
+        self._stopped = self._enough = True
+        for task, place in self._places.items():
+            if not place.is_sent:
+                task.cancel()
+        assert self._feeding is not None
+        self._last = asyncio.get_running_loop().call_later(_LAST_S, self._feeding.cancel)
+        self._move()
 
     async def close(self) -> None:
         """Cancel what runs, and wait for its end, cancelled or not."""
         self._closed = True
+        if self._last is not None:
+            self._last.cancel()
         self._moved.set()
         for task in (tasks := list(self._tasks)):
             task.cancel()
         await finish(asyncio.gather(*tasks, return_exceptions=True))
 
-    def __aiter__(self) -> Self:
-        """Return itself: there is one pass."""
-        return self
-
-    async def __anext__(self) -> Outcome:
-        """Return the next outcome.
-
-        Raises:
-            Exception: The input's own, when what was taken before is at its end; or at once what is no failure of a
-                recording, such as a `TypeError`.
-        """
+    async def take(self) -> Outcome:
+        """Return the next outcome; see `Outcomes`."""
         while True:
             if self._closed:
                 raise ConfigurationError("the block was left", hint="take the outcomes inside of `async with`")
@@ -160,7 +173,7 @@ class _Batch:
                 await self._room()
                 async for item in items:
                     job = item if isinstance(item, Job) else Job(item)
-                    self._start(self._work(self._begun, job))
+                    self._started(self._work(self._begun, job))
                     self._begun += 1
                     self._tell(under_way=self._progress.under_way + 1)
                     await self._room()
@@ -174,21 +187,20 @@ class _Batch:
 
     async def _room(self) -> None:
         """Wait until one more may be taken up."""
-        while self._begun - self._ended >= self._most or self._begun - self._given >= self._window:
+        while not self._stopped and (
+            self._begun - self._ended >= self._most or self._begun - self._given >= self._window
+        ):
             await self._change()
 
     async def _work(self, index: int, job: Job) -> None:
         began, place = time.monotonic(), Place(self._turns, self._hold)
         charged: int | None = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._places[task] = place
         try:
-            transcription, error = None, None
-            try:
-                transcription = await self._transcribe(job, place)
-            except (ZhongzhuanError, OSError) as caught:
-                error = caught
-                if isinstance(caught, JournalError):
-                    self._enough, self._input_error = True, self._input_error or caught
-            audio_s = _length_s(transcription, place.audio_s)
+            transcription, error = await self._result(job, place)
+            audio_s = length_s(transcription, place.audio_s)
             seconds = time.monotonic() - began
             outcome = Outcome(
                 index=index,
@@ -200,16 +212,31 @@ class _Batch:
                 from_journal=place.from_journal,
                 lost_before=place.lost_before,
             )
-            charged = outcome.maybe_billed + _is_answered(outcome)
+            charged = outcome.maybe_billed + is_answered(outcome)
             self._ready[index if self._ordered else self._ended] = outcome
         except Exception as failure:  # noqa: BLE001 - it is raised where the outcomes are taken
             self._fail(failure)
             return
         finally:
+            del self._places[task]
             place.leave()
             self._let_go(place.held, charged)
         self._ended += 1
         self._count(outcome)
+
+    async def _result(self, job: Job, place: Place) -> tuple[Transcription | None, ZhongzhuanError | OSError | None]:
+        try:
+            if self._stopped:
+                return None, _stopped()
+            return await self._transcribe(job, place), None
+        except asyncio.CancelledError:
+            if not self._stopped or self._closed or self._failure is not None:
+                raise
+            return None, _stopped()
+        except (ZhongzhuanError, OSError) as error:
+            if isinstance(error, JournalError):
+                self._enough, self._input_error = True, self._input_error or error
+            return None, error
 
     async def _hold(self, audio_s: float | None, retries: int) -> Hold | None:
         """Set aside what a recording may cost; wait while what others have set aside may yet come back.
@@ -263,10 +290,11 @@ class _Batch:
             task.cancel()
         self._move()
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _started(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _move(self) -> None:
         self._moved.set()
@@ -277,14 +305,5 @@ class _Batch:
         await self._moved.wait()
 
 
-def _is_answered(outcome: Outcome) -> bool:
-    """Tell whether there is an answer, and be it one that the journal could not keep."""
-    return outcome.error is None or isinstance(getattr(outcome.error, "partial", None), Transcription)
-
-
-def _length_s(transcription: Transcription | None, header_s: float | None) -> float | None:
-    """Return a recording's length as it is known best; what was counted for the bill is often rounded."""
-    if transcription is None:
-        return header_s
-    usage = transcription.usage
-    return transcription.duration or header_s or (usage.seconds if usage else None)
+def _stopped() -> StoppedError:
+    return StoppedError("the work was stopped before this was sent", hint="ask for it again", retryable=True)

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 import attrs
 
-from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcome, Place, SharedOptions, run
+from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, SharedOptions, run
 from zhongzhuan_audio.batch.job import checked_names, lasting
 from zhongzhuan_audio.batch.recorded import digested, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
@@ -43,7 +43,7 @@ class BatchCalls(RecordingCalls):
         budget: Budget | None = None,
         journal: str | os.PathLike[str] | None = None,
         **options: Unpack[SharedOptions],
-    ) -> AsyncIterator[AsyncIterator[Outcome]]:
+    ) -> AsyncIterator[Outcomes]:
         """Turn many recordings into text, and give what came of each as it is there.
 
         ::
@@ -74,7 +74,7 @@ class BatchCalls(RecordingCalls):
             **options: Those of `transcribe`, for all recordings.
 
         Yields:
-            The outcomes, one pass. Leaving the block cancels what runs.
+            The outcomes, one pass. Their `stop` ends the work in order, and leaving the block cancels what runs.
 
         Raises:
             ConfigurationError: An option is out of its range; nothing was sent.
