@@ -346,6 +346,26 @@ async def test_a_closed_client_says_so(client: AsyncClient) -> None:
             pass
 
 
+async def test_a_client_closed_meanwhile_ends_the_input(relay: LocalRelay, client: AsyncClient) -> None:
+    """Not one error for each recording to its end: the outcomes of what was under way, and then one error."""
+    relay.engine.delay_s = 0.01  # type: ignore[attr-defined]
+    files, found = list(recordings(1000)), list[Outcome]()
+
+    async def take() -> None:
+        async with client.transcribe_many(files, concurrency=4) as outcomes:
+            async for outcome in outcomes:
+                found.append(outcome)
+                if len(found) == 5:
+                    await client.close()
+
+    with pytest.raises(ConfigurationError, match="this client was closed"):
+        await take()
+    assert [outcome.error for outcome in found[:5]] == [None] * 5
+    assert any(outcome.error is not None for outcome in found)
+    assert len(found) <= 5 + 6 + 6
+    assert sorted(outcome.index for outcome in found) == list(range(len(found)))
+
+
 async def test_a_budget_holds(relay: LocalRelay, client: AsyncClient) -> None:
     """A minute holds ten recordings of six seconds, also where some were billed in vain."""
     relay.faults.script(Fault("reset-after-upload", requests=(3, 5)))

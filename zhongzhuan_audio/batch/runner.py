@@ -16,7 +16,7 @@ from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress, is_answ
 from zhongzhuan_audio.batch.outcomes import Outcomes
 from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.batch.pulling import pull
-from zhongzhuan_audio.errors import ConfigurationError, JournalError, StoppedError, ZhongzhuanError
+from zhongzhuan_audio.errors import ConfigurationError, StoppedError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
 from zhongzhuan_audio.upload.source import AudioFile
@@ -46,6 +46,7 @@ async def run(
     ordered: bool = False,
     on_progress: OnOutcome | None = None,
     budget: Budget | None = None,
+    ends: Callable[[ZhongzhuanError | OSError], Exception | None] = lambda _: None,
 ) -> AsyncIterator[Outcomes]:
     """Transcribe recordings, and give what comes of each.
 
@@ -57,6 +58,8 @@ async def run(
         ordered: Give the outcomes in the order of the input.
         on_progress: Told whenever a recording is taken up or at its end.
         budget: What may be spent.
+        ends: Tells of a recording's error whether it ends the input, since the next could fare no better: what to raise
+            when what was taken before is at its end, or None.
 
     Yields:
         The outcomes, one pass. Leaving the block cancels what runs and waits for its end.
@@ -69,6 +72,7 @@ async def run(
         ordered=ordered,
         on_progress=on_progress,
         budget=budget,
+        ends=ends,
     )
     batch.begin(files)
     try:
@@ -94,6 +98,7 @@ class _Batch:
         ordered: bool,
         on_progress: OnOutcome | None,
         budget: Budget | None,
+        ends: Callable[[ZhongzhuanError | OSError], Exception | None],
     ) -> None:
         self._transcribe = transcribe
         self._turns = asyncio.Semaphore(concurrency)
@@ -102,6 +107,7 @@ class _Batch:
         self._ordered = ordered
         self._on_progress = on_progress
         self._budget = budget
+        self._ends = ends
         self._progress = Progress(total=total)
         self._tasks: set[asyncio.Task[None]] = set()
         self._places: dict[asyncio.Task[Any], Place] = {}
@@ -120,8 +126,8 @@ class _Batch:
         self._closed = self._stopped = False
         self._holding = 0
         self._enough = False
-        """Whether no more is taken: the budget had no room for a recording, the journal cannot be written, or the work
-        was stopped."""
+        """Whether no more is taken: the budget had no room for a recording, an error ends the input, or the work was
+        stopped."""
 
     def begin(self, files: Files) -> None:
         """Begin to take recordings."""
@@ -234,8 +240,8 @@ class _Batch:
                 raise
             return None, _stopped()
         except (ZhongzhuanError, OSError) as error:
-            if isinstance(error, JournalError):
-                self._enough, self._input_error = True, self._input_error or error
+            if (final := self._ends(error)) is not None:
+                self._enough, self._input_error = True, self._input_error or final
             return None, error
 
     async def _hold(self, audio_s: float | None, retries: int) -> Hold | None:

@@ -14,7 +14,7 @@ from zhongzhuan_audio.batch.job import checked_names, lasting
 from zhongzhuan_audio.batch.recorded import digested, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
-from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
 from zhongzhuan_audio.journal import Journal, key_of
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import check_options
@@ -77,7 +77,8 @@ class BatchCalls(RecordingCalls):
             The outcomes, one pass. Their `stop` ends the work in order, and leaving the block cancels what runs.
 
         Raises:
-            ConfigurationError: An option is out of its range; nothing was sent.
+            ConfigurationError: An option is out of its range; nothing was sent. Or the client was closed on the
+                way, which is raised when what was taken before is at its end.
             AudioSourceError: A speaker's reference cannot be read; nothing was sent.
             JournalError: The journal cannot be read, written or shared; where that happens on the way, it is raised
                 when what was taken before is at its end.
@@ -108,8 +109,15 @@ class BatchCalls(RecordingCalls):
                 ordered=ordered,
                 on_progress=on_progress,
                 budget=budget,
+                ends=self._ending,
             )
             yield await stack.enter_async_context(outcomes)
+
+    def _ending(self, error: ZhongzhuanError | OSError) -> Exception | None:
+        """Return what is to be raised in the end where no further recording could fare better; else None."""
+        if self._closed:
+            return ConfigurationError("this client was closed before all was asked for", hint="make a new one")
+        return error if isinstance(error, JournalError) else None
 
     async def _transcribe_one(
         self, job: Job, options: dict[str, Any], place: Place, journal: Journal | None, *, measured: bool
