@@ -214,6 +214,8 @@ async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
     Job("a.mp3", lnguage="zh")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     client.transcribe_many(["a.mp3"], filename="a")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    client.translate_many(["a.mp3", Job("b.mp3", prompt="Dear all")], response_format="srt", budget=budget)
+    client.translate_many(["a.mp3"], language="zh")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     client.transcribe_many(Path("a.mp3"))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
@@ -224,6 +226,8 @@ def blocking_many(client: Client) -> None:
             assert_type(outcome, Outcome)
         assert_type(outcomes, BlockingOutcomes)
         outcomes.stop()
+    with client.translate_many(["a.mp3"], journal="run.sqlite") as outcomes:
+        assert_type(next(outcomes), Outcome)
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

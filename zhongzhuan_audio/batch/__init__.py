@@ -4,7 +4,7 @@ It takes whatever transcribes one recording, and knows no client.
 """
 
 from zhongzhuan_audio.batch.budget import Amounts, Budget
-from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
+from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions, TranslationOptions
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
 from zhongzhuan_audio.batch.outcomes import Outcomes
 from zhongzhuan_audio.batch.place import Place
@@ -23,5 +23,6 @@ __all__ = [
     "Progress",
     "SharedOptions",
     "Transcribe",
+    "TranslationOptions",
     "run",
 ]

@@ -112,6 +112,9 @@ class Client(BlockingCore):
     @entered_as(AsyncClient.transcribe_many, BlockingOutcomes)
     def transcribe_many(self) -> None: ...  # noqa: D102
 
+    @entered_as(AsyncClient.translate_many, BlockingOutcomes)
+    def translate_many(self) -> None: ...  # noqa: D102
+
     @entered_as(AsyncClient.stream_transcription, iterate)
     def stream_transcription(self) -> None: ...  # noqa: D102
 
