@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
 import signal
@@ -104,6 +105,23 @@ async def test_it_is_the_content_and_the_options_that_count(
     found = await collect(client, changed, journal, language="zh")
     assert [outcome.from_journal for outcome in found] == [False] * 4
     assert relay.request_count == 5
+
+
+async def test_a_local_try_out_does_not_stand_for_the_relays_answer(
+    relay: LocalRelay, client: AsyncClient, journal: Path
+) -> None:
+    """Nor the other way round, and each has its own again; a relay's key is what it ever was."""
+    for known in (False, True):
+        async with AsyncClient.local(ScriptedEngine("a local guess")) as local:
+            (guessed,) = await collect(local, [MP3], journal)
+        (answered,) = await collect(client, [MP3], journal)
+        assert (guessed.result().text, guessed.from_journal) == ("a local guess", known)
+        assert (answered.result().text, answered.from_journal) == ("audio.mp3 in None", known)
+    assert relay.request_count == 1
+    with closing(sqlite3.connect(journal)) as connection:
+        keys = [key for (key,) in connection.execute("SELECT key FROM entries WHERE answer NOT LIKE '%guess%'")]
+    fields = b'[["model", "whisper-1"], ["response_format", "json"]]'
+    assert keys == [hashlib.blake2b(hashlib.blake2b(MP3, digest_size=32).digest() + fields, digest_size=32).digest()]
 
 
 async def test_duplicates_are_sent_once(relay: LocalRelay, client: AsyncClient, journal: Path) -> None:

@@ -33,6 +33,9 @@ _UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress"})
 _ITS_OWN = frozenset({"filename", "on_progress"})
 """Options that a recording can have, and many cannot share."""
 
+_LOCAL: Field = ("", "local")
+"""Marks the answers of a model on this machine: a relay's better one is still to be asked for."""
+
 
 @attrs.frozen(kw_only=True)
 class Work:
@@ -60,6 +63,8 @@ class _Asking:
     shared: dict[str, Any]
     fields: tuple[Field, ...]
     """Of the shared options."""
+    mark: tuple[Field, ...]
+    """What a journal's key holds beside the fields."""
     journal: Journal | None
     measured: bool
     """Whether a recording's length matters."""
@@ -99,6 +104,7 @@ class ManyCalls(RecordingCalls):
                 work=work,
                 shared=shared,
                 fields=fields + reference_fields(read),
+                mark=work.mark if self._relay is None else (*work.mark, _LOCAL),
                 journal=None if journal is None else await stack.enter_async_context(Journal(journal)),
                 measured=on_progress is not None or budget is not None,
             )
@@ -136,7 +142,7 @@ class ManyCalls(RecordingCalls):
             read, digest = await digested(source, job.file, journal)
             return await recorded(
                 journal,
-                key_of(digest, fields + work.mark),
+                key_of(digest, fields + asking.mark),
                 source.label,
                 place,
                 lambda: self._send_source(asking, read, options, place),
