@@ -97,6 +97,12 @@ def kills(session: nox.Session) -> None:
     _run(session, "python", "tests/bench/kills.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def bulk(session: nox.Session) -> None:
+    """Transcribe 10,000 small files with a journal, and see how near that comes to what the answers alone take."""
+    _run(session, "python", "tests/bench/batch.py", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False)
 def fault_table(session: nox.Session) -> None:
     """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""

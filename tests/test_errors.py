@@ -48,6 +48,7 @@ TREE = {
     "NoTimingError": "ZhongzhuanError",
     "BudgetExceededError": "ZhongzhuanError",
     "JournalError": "ZhongzhuanError",
+    "StoppedError": "ZhongzhuanError",
 }
 
 CLASSES = [

@@ -17,6 +17,7 @@ from zhongzhuan_audio import (
     AsyncSpeech,
     Attempt,
     Balance,
+    BlockingOutcomes,
     Budget,
     Client,
     ConfigurationError,
@@ -25,6 +26,7 @@ from zhongzhuan_audio import (
     Limits,
     Model,
     Outcome,
+    Outcomes,
     Progress,
     RateLimitError,
     Response,
@@ -205,6 +207,8 @@ async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
             assert_type(outcome.error, ZhongzhuanError | OSError | None)
             assert_type(outcome.result(), Transcription)
             assert_type(outcome.record(), dict[str, str | int | float | bool | None])
+        assert_type(outcomes, Outcomes)
+        outcomes.stop()
     assert_type(budget.left.audio_minutes, float | None)
     client.transcribe_many(later, journal=Path("run.sqlite"))
     client.transcribe_many(Path().rglob("*.mp3"))
@@ -212,6 +216,8 @@ async def many(client: AsyncClient, later: AsyncIterator[Job]) -> None:
     Job("a.mp3", lnguage="zh")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     client.transcribe_many(["a.mp3"], filename="a")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    client.translate_many(["a.mp3", Job("b.mp3", prompt="Dear all")], response_format="srt", budget=budget)
+    client.translate_many(["a.mp3"], language="zh")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     client.transcribe_many(Path("a.mp3"))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
@@ -220,9 +226,13 @@ def blocking_many(client: Client) -> None:
     with client.transcribe_many(["a.mp3"], budget=Budget(requests=5), response_format="srt") as outcomes:
         for outcome in outcomes:
             assert_type(outcome, Outcome)
+        assert_type(outcomes, BlockingOutcomes)
+        outcomes.stop()
     with client.transcribe_many(["a.mp3"], progress=True) as outcomes:
         to_dataframe(outcomes)
     to_dataframe(["a.mp3"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    with client.translate_many(["a.mp3"], journal="run.sqlite") as outcomes:
+        assert_type(next(outcomes), Outcome)
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

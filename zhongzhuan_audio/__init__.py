@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from zhongzhuan_audio._version import __version__
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.batch import Budget, Job, Outcome, Progress, to_dataframe
-    from zhongzhuan_audio.blocking import Client, Speech
+    from zhongzhuan_audio.batch import Budget, Job, Outcome, Outcomes, Progress, to_dataframe
+    from zhongzhuan_audio.blocking import BlockingOutcomes, Client, Speech
     from zhongzhuan_audio.client import AsyncClient
     from zhongzhuan_audio.config import Endpoint, Limits, RetryPolicy, Timeouts
     from zhongzhuan_audio.errors import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         PermissionDeniedError,
         QuotaExceededError,
         RateLimitError,
+        StoppedError,
         StreamInterruptedError,
         TimedOutError,
         TransportError,
@@ -60,8 +61,8 @@ if TYPE_CHECKING:
     from zhongzhuan_audio.speech import AsyncSpeech
 
 _HOMES = {
-    "batch": ("Budget", "Job", "Outcome", "Progress", "to_dataframe"),
-    "blocking": ("Client", "Speech"),
+    "batch": ("Budget", "Job", "Outcome", "Outcomes", "Progress", "to_dataframe"),
+    "blocking": ("BlockingOutcomes", "Client", "Speech"),
     "client": ("AsyncClient",),
     "config": ("Endpoint", "Limits", "RetryPolicy", "Timeouts"),
     "errors": (
@@ -82,6 +83,7 @@ _HOMES = {
         "PermissionDeniedError",
         "QuotaExceededError",
         "RateLimitError",
+        "StoppedError",
         "StreamInterruptedError",
         "TimedOutError",
         "TransportError",
@@ -116,6 +118,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Balance",
+    "BlockingOutcomes",
     "Budget",
     "BudgetExceededError",
     "Client",
@@ -132,6 +135,7 @@ __all__ = [
     "NoTimingError",
     "NotFoundError",
     "Outcome",
+    "Outcomes",
     "PayloadTooLargeError",
     "PermissionDeniedError",
     "Progress",
@@ -143,6 +147,7 @@ __all__ = [
     "SegmentDone",
     "ServerSentEvent",
     "Speech",
+    "StoppedError",
     "StreamInterruptedError",
     "TextDelta",
     "TimedOutError",

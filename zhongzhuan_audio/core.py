@@ -219,11 +219,21 @@ class ClientCore:
         """Look at a recording, and return what sends it; its source is to be closed."""
         check_options(timeouts=timeouts, retry=retry, on_progress=on_progress)
         self._check_usable()
-        limit = asyncio.timeout((retry or self._retry).deadline_s)
+        source = await self._open_source(file, filename, retry or self._retry)
+        try:
+            audio_s = await self._length_s(source, timeouts or self._timeouts)
+        except BaseException:
+            source.close()
+            raise
+        return Upload(path=path, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
+
+    async def _open_source(self, file: object, filename: str | None, policy: RetryPolicy) -> Source:
+        """Look at a recording, within the deadline of the call."""
+        limit = asyncio.timeout(policy.deadline_s)
         try:
             async with limit:
                 # What can be read only once is read here, and may take its time.
-                source = await open_source(file, filename=filename)
+                return await open_source(file, filename=filename)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -233,12 +243,6 @@ class ClientCore:
                 retryable=True,
                 hint=Advice("raise RetryPolicy.deadline_s"),
             ) from None
-        try:
-            audio_s = await self._length_s(source, timeouts or self._timeouts)
-        except BaseException:
-            source.close()
-            raise
-        return Upload(path=path, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
 
     async def _length_s(self, source: Source, timeouts: Timeouts) -> float | None:
         """Return a recording's length, where anything depends on it."""

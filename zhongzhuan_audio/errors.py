@@ -31,6 +31,7 @@ __all__ = [
     "Phase",
     "QuotaExceededError",
     "RateLimitError",
+    "StoppedError",
     "StreamInterruptedError",
     "TimedOutError",
     "TransportError",
@@ -299,3 +300,7 @@ class BudgetExceededError(ZhongzhuanError):
 
 class JournalError(ZhongzhuanError):
     """The journal cannot be read, written or shared."""
+
+
+class StoppedError(ZhongzhuanError):
+    """The work on many recordings was stopped before this one was sent."""

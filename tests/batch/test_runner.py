@@ -14,6 +14,7 @@ from zhongzhuan_audio.errors import (
     Attempt,
     BudgetExceededError,
     ConfigurationError,
+    StoppedError,
     TransportError,
     UpstreamError,
     ZhongzhuanError,
@@ -138,6 +139,39 @@ async def test_no_more_are_under_way_than_may_be() -> None:
         await anext(outcomes)
     assert sorted(work.cancelled) == ["2", "3", "4"]
     assert others() == set()
+
+
+async def test_those_beside_have_no_turn() -> None:
+    """They wait for it in the order in which they came, and get it when another is past its own."""
+    waiting, asked, written = Work(by_hand=True), Work(by_hand=True), Work(by_hand=True)
+
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        await waiting(job, place)
+        await place.admit(None, 0)
+        await asked(job, place)
+        place.leave()
+        return await written(job, place)
+
+    async with run(names(9), transcribe, concurrency=2, beside=2) as outcomes:
+        await settled()
+        assert waiting.begun == names(4)
+        await waiting.let_go("3", "1", "0", "2")
+        assert asked.begun == ["3", "1"]
+        await asked.let_go("3")
+        assert (asked.begun, written.begun, waiting.begun) == (["3", "1", "0"], ["3"], names(4))
+        await written.let_go("3")
+        assert (asked.begun, waiting.begun) == (["3", "1", "0"], names(5))
+        assert (await anext(outcomes)).source == "3"
+
+
+async def test_a_turn_is_given_back_by_whoever_fails() -> None:
+    """The others have theirs."""
+
+    async def transcribe(_: Job, place: Place) -> Transcription:
+        await place.admit(None, 0)
+        raise UpstreamError("no")
+
+    assert len(await collect(names(20), transcribe, concurrency=1, beside=1)) == 20
 
 
 async def test_a_caller_who_does_not_keep_up_fills_no_memory() -> None:
@@ -301,6 +335,105 @@ async def test_a_time_limit_on_an_outcome_loses_none() -> None:
                 await anext(outcomes)
         await work.let_go("1", "0")
         assert [outcome.source async for outcome in outcomes] == ["1", "0"]
+
+
+class Sending(Work):
+    """Work that waits for its turn and is sent then; done by hand."""
+
+    def __init__(self) -> None:
+        super().__init__(by_hand=True)
+
+    async def __call__(self, job: Job, place: Place) -> Transcription:
+        """Send it, and hear it."""
+        await place.admit(None, 0)
+        place.tell_sent()
+        return await super().__call__(job, place)
+
+
+def shown(outcomes: list[Outcome]) -> list[tuple[Any, str]]:
+    """Return what was given and what came of it."""
+    return sorted((outcome.source, type(outcome.error).__name__) for outcome in outcomes)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_stopping_sends_nothing_more(*, ordered: bool) -> None:
+    """What is asked for comes to its end, what was taken has an error, and the rest stays where it is."""
+    work, taken, closed = Sending(), 0, []
+
+    async def endless() -> AsyncIterator[str]:
+        nonlocal taken
+        try:
+            for number in range(1000):
+                taken += 1
+                yield str(number)
+        finally:
+            closed.append(True)
+
+    async with run(endless(), work, concurrency=2, beside=3, ordered=ordered) as outcomes:
+        await settled()
+        outcomes.stop()
+        outcomes.stop()
+        await settled()
+        assert (work.begun, work.cancelled, taken, closed) == (["0", "1"], [], 5, [True])
+        await work.let_go("1", "0")
+        found = [outcome async for outcome in outcomes]
+    assert shown(found) == [(name, "NoneType" if name in {"0", "1"} else "StoppedError") for name in names(5)]
+    assert all(outcome.error.retryable for outcome in found if isinstance(outcome.error, StoppedError))
+    outcomes.stop()
+    assert others() == set()
+
+
+async def test_what_a_thread_took_ahead_comes_out_too() -> None:
+    """Each recording that was taken from a generator has an outcome, and what comes after can be gone on with."""
+    work, files = Sending(), iter(names(1000))
+    async with run(files, work, concurrency=2) as outcomes:
+        while len(work.begun) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        outcomes.stop()
+        await work.let_go("1", "0")
+        found = [outcome async for outcome in outcomes]
+    assert len(found) > 2
+    assert sorted(outcome.index for outcome in found) == list(range(len(found)))
+    assert next(files) == str(len(found))
+
+
+async def test_stopping_when_one_is_just_taken_up() -> None:
+    """It has an outcome though it has not begun."""
+    stops: list[Callable[[], None]] = []
+
+    def stop(_: Progress) -> None:
+        for each in stops:
+            each()
+
+    async with run(names(10), Work(), concurrency=3, on_progress=stop) as outcomes:
+        stops.append(outcomes.stop)
+        assert shown([outcome async for outcome in outcomes]) == [("0", "StoppedError")]
+
+
+async def test_stopping_does_not_wait_for_the_input() -> None:
+    """One that never answers has a second."""
+
+    async def slow() -> AsyncIterator[str]:
+        yield "0"
+        await asyncio.sleep(60)
+
+    async with asyncio.timeout(10), run(slow(), Work(), concurrency=3) as outcomes:
+        await anext(outcomes)
+        outcomes.stop()
+        assert [outcome async for outcome in outcomes] == []
+
+
+async def test_leaving_after_stopping_cancels_what_runs() -> None:
+    """And what waits in vain for the budget is told that it was stopped."""
+    work, budget = Sending(), Budget(requests=1)
+
+    async with run(names(3), work, concurrency=3, budget=budget) as outcomes:
+        await settled()
+        outcomes.stop()
+        assert {(await anext(outcomes)).source, (await anext(outcomes)).source} == {"1", "2"}
+        assert budget.left.requests == 0
+    assert others() == set()
 
 
 async def test_progress_is_told() -> None:

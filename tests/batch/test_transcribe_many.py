@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
 import threading
 import wave
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from zhongzhuan_audio.errors import (
     BudgetExceededError,
     ConfigurationError,
     RateLimitError,
+    StoppedError,
     TransportError,
     UnsupportedAudioError,
 )
@@ -212,6 +215,21 @@ async def test_cancelling_the_caller_ends_the_requests(relay: LocalRelay, client
     assert relay.request_count == 8
 
 
+async def test_stopping_sends_nothing_that_waits_in_the_client(relay: LocalRelay) -> None:
+    """It has its turn in the batch, but not in the client, and so it is not being asked for."""
+    relay.engine.delay_s = 0.1  # type: ignore[attr-defined]
+    async with AsyncClient(relay.base_url, relay.api_key, limits=Limits(max_concurrency=1)) as client:
+        async with client.transcribe_many(recordings(100), concurrency=4) as outcomes:
+            async with asyncio.timeout(10):
+                while relay.request_count < 1:
+                    await asyncio.sleep(0.001)
+            outcomes.stop()
+            found = [outcome async for outcome in outcomes]
+    assert [outcome.source[0] for outcome in found if outcome.error is None] == ["0.wav"]  # type: ignore[index]
+    assert {type(outcome.error) for outcome in found if outcome.error is not None} == {StoppedError}
+    assert relay.request_count == 1
+
+
 async def test_pacing_is_the_clients(relay: LocalRelay) -> None:
     """However many recordings are under way, no more requests run than the client allows, and a 429 is nobody's end."""
     running = most = calls = 0
@@ -237,7 +255,7 @@ async def test_pacing_is_the_clients(relay: LocalRelay) -> None:
 
 
 async def test_the_clients_limit_is_the_default(relay: LocalRelay, client: AsyncClient) -> None:
-    """As many are under way as requests may run."""
+    """As many are asked for as requests may run, and half as many more are at hand."""
     relay.engine.delay_s = 60  # type: ignore[attr-defined]
     told: list[Progress] = []
     async with client.transcribe_many(recordings(100), on_progress=told.append):
@@ -245,7 +263,7 @@ async def test_the_clients_limit_is_the_default(relay: LocalRelay, client: Async
             while relay.request_count < 16:
                 await asyncio.sleep(0.001)
         await asyncio.sleep(0.05)
-    assert (relay.request_count, told[-1].under_way) == (16, 16)
+    assert (relay.request_count, told[-1].under_way) == (16, 24)
 
 
 @pytest.mark.parametrize(
@@ -326,6 +344,26 @@ async def test_a_closed_client_says_so(client: AsyncClient) -> None:
     with pytest.raises(ConfigurationError, match="this client is closed"):
         async with client.transcribe_many(recordings(3)):
             pass
+
+
+async def test_a_client_closed_meanwhile_ends_the_input(relay: LocalRelay, client: AsyncClient) -> None:
+    """Not one error for each recording to its end: the outcomes of what was under way, and then one error."""
+    relay.engine.delay_s = 0.01  # type: ignore[attr-defined]
+    files, found = list(recordings(1000)), list[Outcome]()
+
+    async def take() -> None:
+        async with client.transcribe_many(files, concurrency=4) as outcomes:
+            async for outcome in outcomes:
+                found.append(outcome)
+                if len(found) == 5:
+                    await client.close()
+
+    with pytest.raises(ConfigurationError, match="this client was closed"):
+        await take()
+    assert [outcome.error for outcome in found[:5]] == [None] * 5
+    assert any(outcome.error is not None for outcome in found)
+    assert len(found) <= 5 + 6 + 6
+    assert sorted(outcome.index for outcome in found) == list(range(len(found)))
 
 
 async def test_a_budget_holds(relay: LocalRelay, client: AsyncClient) -> None:
@@ -409,6 +447,36 @@ def test_leaving_the_blocking_twin_early(local_relay: LocalRelay) -> None:
         threading.Event().wait(0.1)
         assert local_relay.request_count == seen
         assert client.transcribe(SHORT).text == "This is a scripted answer."
+
+
+@pytest.mark.parametrize("by", ["thread", "signal"])
+def test_the_blocking_twin_is_stopped_from_elsewhere(
+    local_relay: LocalRelay, scripted_engine: ScriptedEngine, by: str
+) -> None:
+    """By another thread, or by the handler of a signal that comes while an outcome is waited for."""
+    scripted_engine.delay_s = 0.2
+    with Client(local_relay.base_url, local_relay.api_key, limits=Limits(max_concurrency=2)) as client:
+        with client.transcribe_many(recordings(100)) as outcomes:
+            former = signal.signal(signal.SIGUSR1, lambda *_: outcomes.stop())
+            own = threading.get_ident()
+            stop = outcomes.stop if by == "thread" else lambda: signal.pthread_kill(own, signal.SIGUSR1)
+
+            def stop_when_two_are_sent() -> None:
+                while local_relay.request_count < 2:
+                    threading.Event().wait(0.001)
+                stop()
+
+            thread = threading.Thread(target=stop_when_two_are_sent)
+            thread.start()
+            try:
+                found = list(outcomes)
+            finally:
+                thread.join()
+                signal.signal(signal.SIGUSR1, former)
+        outcomes.stop()
+    assert sum(outcome.error is None for outcome in found) == local_relay.request_count == 2
+    assert {type(outcome.error) for outcome in found} == {NoneType, StoppedError}
+    outcomes.stop()
 
 
 def test_the_blocking_twin_raises_what_the_input_raises(local_relay: LocalRelay) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from zhongzhuan_audio import Attempt, JournalError, Segment, Transcription, Usag
 from zhongzhuan_audio.journal import Journal, Stamp, key_of
 from zhongzhuan_audio.journal.database import APPLICATION_ID, STEPS, VERSION
 from zhongzhuan_audio.journal.runs import Run, is_alive, on_network, sweep
+from zhongzhuan_audio.journal.writer import Writer
 
 KEY = key_of(b"digest", [("model", "whisper-1")])
 WHOLE = Transcription(
@@ -117,6 +119,36 @@ async def test_many_claims_share_commits(journal: Journal) -> None:
     await asyncio.gather(*(journal.finish(key, WHOLE) for key in keys))
     claims = await asyncio.gather(*(journal.claim(key, "a.mp3") for key in keys))
     assert {claim.found for claim in claims} == {"done"}
+
+
+async def test_a_steady_flow_is_gathered(path: Path) -> None:
+    """Where many come one after the other, some twenty share a transaction; where one comes alone, it does not wait."""
+    writer, statements = Writer(path, network=False), list[str]()
+    await writer.open()
+    await writer.do(lambda connection: connection.set_trace_callback(statements.append))
+
+    async def one_by_one() -> None:
+        for _ in range(20):
+            await writer.do(lambda _: None)
+
+    await asyncio.gather(*(one_by_one() for _ in range(20)))
+    assert statements.count("COMMIT") < 50
+    began = time.monotonic()
+    await one_by_one()
+    assert time.monotonic() - began < 20 * 0.02
+    await writer.close()
+
+
+async def test_a_cancelled_claim_is_free(path: Path, journal: Journal) -> None:
+    """At once; one that is another's stays claimed."""
+    await journal.claim(b"another", "b.mp3")
+    claiming = [asyncio.ensure_future(journal.claim(key, "a.mp3")) for key in (KEY, b"another")]
+    await asyncio.sleep(0)
+    for each in claiming:
+        each.cancel()
+    await asyncio.wait(claiming)
+    assert [each.cancelled() for each in claiming] == [True, True]
+    assert rows(path, "state, lost") == [("failed", 0), ("started", 0)]
 
 
 async def test_a_cancelled_claim_is_free_in_the_end(path: Path) -> None:

@@ -4,9 +4,11 @@ It takes whatever transcribes one recording, and knows no client.
 """
 
 from zhongzhuan_audio.batch.budget import Amounts, Budget
-from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions
+from zhongzhuan_audio.batch.job import Job, JobOptions, SharedOptions, TranslationOptions
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
-from zhongzhuan_audio.batch.runner import Files, Place, Transcribe, run
+from zhongzhuan_audio.batch.outcomes import Outcomes
+from zhongzhuan_audio.batch.place import Place
+from zhongzhuan_audio.batch.runner import Files, Transcribe, run
 from zhongzhuan_audio.batch.table import to_dataframe
 
 __all__ = [
@@ -17,10 +19,12 @@ __all__ = [
     "JobOptions",
     "OnOutcome",
     "Outcome",
+    "Outcomes",
     "Place",
     "Progress",
     "SharedOptions",
     "Transcribe",
+    "TranslationOptions",
     "run",
     "to_dataframe",
 ]

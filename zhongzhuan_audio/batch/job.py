@@ -9,13 +9,28 @@ from typing import Any, TypedDict, Unpack
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.protocol.request import ChunkingStrategy, Granularity, Include, TranscriptionFormat
+from zhongzhuan_audio.protocol.request import (
+    ChunkingStrategy,
+    Granularity,
+    Include,
+    ResponseFormat,
+    TranscriptionFormat,
+)
 from zhongzhuan_audio.upload.objects import name_of
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["Job", "JobOptions", "SharedOptions", "checked_names", "described", "lasting", "name_of_source"]
+__all__ = [
+    "Job",
+    "JobOptions",
+    "SharedOptions",
+    "TranslationOptions",
+    "checked_names",
+    "described",
+    "lasting",
+    "name_of_source",
+]
 
 
 class SharedOptions(TypedDict, total=False):
@@ -39,8 +54,20 @@ class SharedOptions(TypedDict, total=False):
     retry: RetryPolicy | None
 
 
+class TranslationOptions(TypedDict, total=False):
+    """The options of `translate` that many recordings can share."""
+
+    model: str
+    prompt: str | None
+    response_format: ResponseFormat
+    temperature: float | None
+    extra: Mapping[str, Any] | None
+    timeouts: Timeouts | None
+    retry: RetryPolicy | None
+
+
 class JobOptions(SharedOptions, total=False):
-    """All options of `transcribe`."""
+    """All options of `transcribe`, and so of `translate`."""
 
     filename: str | None
     on_progress: Progress | None
@@ -57,14 +84,14 @@ class Job:
     file: AudioFile
     """Anything that `transcribe` takes."""
     options: Mapping[str, Any]
-    """By their names, as `transcribe` takes them."""
+    """By their names, as `transcribe` or `translate` takes them."""
 
     def __init__(self, file: AudioFile, **options: Unpack[JobOptions]) -> None:
         """Make one.
 
         Args:
             file: Anything that `transcribe` takes.
-            **options: Those of `transcribe`.
+            **options: Those of `transcribe`; for `translate_many` those of `translate`.
 
         Raises:
             TypeError: `transcribe` has no such option.

@@ -13,7 +13,7 @@ from zhongzhuan_audio.errors import Attempt, Billed, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["OnOutcome", "Outcome", "Progress", "count_maybe_billed"]
+__all__ = ["OnOutcome", "Outcome", "Progress", "count_maybe_billed", "is_answered", "length_s"]
 
 
 @attrs.frozen(kw_only=True)
@@ -138,6 +138,19 @@ def count_maybe_billed(result: object) -> int:
     return counted or int(isinstance(result, ZhongzhuanError) and result.billed == "maybe")
 
 
+def is_answered(outcome: Outcome) -> bool:
+    """Tell whether there is an answer, and be it one that the journal could not keep."""
+    return outcome.error is None or isinstance(getattr(outcome.error, "partial", None), Transcription)
+
+
+def length_s(transcription: Transcription | None, header_s: float | None) -> float | None:
+    """Return a recording's length as it is known best; what was counted for the bill is often rounded."""
+    if transcription is None:
+        return header_s
+    usage = transcription.usage
+    return transcription.duration or header_s or (usage.seconds if usage else None)
+
+
 @attrs.frozen(kw_only=True)
 class Progress:
     """How far many recordings are."""
@@ -146,7 +159,8 @@ class Progress:
     """Those with a transcription."""
     failed: int = 0
     under_way: int = 0
-    """Those taken up and not yet at their end; they may wait for their turn."""
+    """Those taken up and not yet at their end: being read, looked up in the journal, waiting for their turn, asked for,
+    or written down; up to half as many again as `concurrency`."""
     from_journal: int = 0
     """Those of the done whose answer the journal had."""
     audio_s: float = 0.0

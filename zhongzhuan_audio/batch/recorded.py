@@ -7,19 +7,23 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 
+import attrs
+
 from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.batch.outcome import count_maybe_billed
-from zhongzhuan_audio.batch.runner import Place
+from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.errors import JournalError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.journal import Journal, Stamp
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import in_thread
-from zhongzhuan_audio.upload.readers import Reader
+from zhongzhuan_audio.upload.readers import BytesReader, Reader
 from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["digest_of", "recorded"]
+__all__ = ["digested", "recorded"]
 
 _PIECE_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 16
+"""What is no larger is kept in memory from its digest to its answer: to open a file costs more than to read it."""
 _WORTH_KEEPING_BYTES = 1 << 20
 """A smaller file is read again sooner than its digest is looked up."""
 _SETTLED_S = 2.0
@@ -69,7 +73,7 @@ async def recorded(
         raise
     except BaseException as error:
         # Whether it was sent, and what became of it, nobody knows.
-        await journal.fail(key, type(error).__name__, retryable=True, lost=int(place.is_admitted))
+        await journal.fail(key, type(error).__name__, retryable=True, lost=int(place.is_sent))
         raise
     try:
         await journal.finish(key, transcription)
@@ -79,19 +83,23 @@ async def recorded(
     return transcription
 
 
-async def digest_of(source: Source, file: object, journal: Journal) -> bytes:
-    """Return the BLAKE2 digest of a recording's content; of a file that has not changed, as the journal keeps it.
+async def digested(source: Source, file: object, journal: Journal) -> tuple[Source, bytes]:
+    """Return a recording and the BLAKE2 digest of its content; of a file that has not changed, the one that was kept.
+
+    What is small is read once, and what is returned for it has the very bytes that were digested.
 
     Raises:
         AudioSourceError: It has grown or shrunk meanwhile.
         OSError: It cannot be read.
     """
+    if source.size_bytes <= _SMALL_BYTES:
+        return await _held(source)
     path = None
     if isinstance(file, (str, os.PathLike)) and source.size_bytes >= _WORTH_KEEPING_BYTES:
         path = os.fspath(file)
     stamp = None if path is None else await in_thread(_stamp, path)
     if stamp is not None and (known := await journal.digest_of(stamp)) is not None:
-        return known
+        return source, known
     reader = await source.open()
     try:
         digest = await in_thread(_read, reader, source.size_bytes)
@@ -99,7 +107,22 @@ async def digest_of(source: Source, file: object, journal: Journal) -> bytes:
         reader.close()
     if path is not None and stamp is not None and await in_thread(_stamp, path) == stamp:
         await journal.keep_digest(stamp, digest)
-    return digest
+    return source, digest
+
+
+async def _held(source: Source) -> tuple[Source, bytes]:
+    content = memoryview(bytearray(source.size_bytes))
+    reader = await source.open()
+    try:
+        filled = 0
+        while filled < len(content):
+            if not (count := await reader.readinto(content[filled:])):
+                raise source.changed(filled)
+            filled += count
+    finally:
+        reader.close()
+    held = attrs.evolve(source, open=lambda: BytesReader(content))
+    return held, hashlib.blake2b(content, digest_size=32).digest()
 
 
 def _stamp(path: str) -> Stamp | None:

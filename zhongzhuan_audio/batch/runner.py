@@ -6,20 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sized
 from contextlib import aclosing, asynccontextmanager
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
 from zhongzhuan_audio.batch.budget import Budget, Hold
 from zhongzhuan_audio.batch.job import Job
-from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress
+from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress, is_answered, length_s
+from zhongzhuan_audio.batch.outcomes import Outcomes
+from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.batch.pulling import pull
-from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
+from zhongzhuan_audio.errors import ConfigurationError, StoppedError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
 from zhongzhuan_audio.upload.source import AudioFile
 
-__all__ = ["Files", "Place", "Transcribe", "run"]
+__all__ = ["Files", "Transcribe", "run"]
 
 Files: TypeAlias = Iterable[AudioFile | Job] | AsyncIterable[AudioFile | Job]
 """Recordings, or jobs, plain or async."""
@@ -30,6 +32,8 @@ Transcribe: TypeAlias = "Callable[[Job, Place], Awaitable[Transcription]]"
 _WINDOW = 4
 """How many times `concurrency` recordings may be begun whose outcomes are not taken: where order counts, a long one
 holds up those behind it, and a caller who does not keep up must not fill the memory."""
+_LAST_S = 1.0
+"""How long an input has for the recording that it is just giving when the work is stopped."""
 
 
 @asynccontextmanager
@@ -38,29 +42,41 @@ async def run(
     transcribe: Transcribe,
     *,
     concurrency: int,
+    beside: int = 0,
     ordered: bool = False,
     on_progress: OnOutcome | None = None,
     budget: Budget | None = None,
-) -> AsyncIterator[AsyncIterator[Outcome]]:
+    ends: Callable[[ZhongzhuanError | OSError], Exception | None] = lambda _: None,
+) -> AsyncIterator[Outcomes]:
     """Transcribe recordings, and give what comes of each.
 
     Args:
         files: Taken when there is room for one more, never all at once.
         transcribe: Transcribes one; what it raises but `ZhongzhuanError` and `OSError` ends everything.
-        concurrency: How many may be under way.
+        concurrency: How many may have their turn at once.
+        beside: How many more may be under way: those that wait for their turn, or are past it.
         ordered: Give the outcomes in the order of the input.
         on_progress: Told whenever a recording is taken up or at its end.
         budget: What may be spent.
+        ends: Tells of a recording's error whether it ends the input, since the next could fare no better: what to raise
+            when what was taken before is at its end, or None.
 
     Yields:
         The outcomes, one pass. Leaving the block cancels what runs and waits for its end.
     """
     batch = _Batch(
-        transcribe, _total(files), concurrency=concurrency, ordered=ordered, on_progress=on_progress, budget=budget
+        transcribe,
+        _total(files),
+        concurrency=concurrency,
+        beside=beside,
+        ordered=ordered,
+        on_progress=on_progress,
+        budget=budget,
+        ends=ends,
     )
     batch.begin(files)
     try:
-        yield batch
+        yield Outcomes(batch.take, batch.stop)
     finally:
         await batch.close()
 
@@ -78,17 +94,26 @@ class _Batch:
         total: int | None,
         *,
         concurrency: int,
+        beside: int,
         ordered: bool,
         on_progress: OnOutcome | None,
         budget: Budget | None,
+        ends: Callable[[ZhongzhuanError | OSError], Exception | None],
     ) -> None:
         self._transcribe = transcribe
-        self._concurrency = concurrency
+        self._turns = asyncio.Semaphore(concurrency)
+        self._most = concurrency + beside
+        self._window = concurrency * _WINDOW
         self._ordered = ordered
         self._on_progress = on_progress
         self._budget = budget
+        self._ends = ends
         self._progress = Progress(total=total)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._places: dict[asyncio.Task[Any], Place] = {}
+        """Of the tasks that are at work on a recording."""
+        self._feeding: asyncio.Task[None] | None = None
+        self._last: asyncio.TimerHandle | None = None
         self._begun = self._ended = self._given = 0
         self._ready: dict[int, Outcome] = {}
         """By their turn: their index where order counts, else as they end."""
@@ -98,34 +123,40 @@ class _Batch:
         """Whether all of the input was taken that will be."""
         self._input_error: BaseException | None = None
         self._failure: BaseException | None = None
-        self._closed = False
+        self._closed = self._stopped = False
         self._holding = 0
         self._enough = False
-        """Whether no more is taken: the budget had no room for a recording, or the journal cannot be written."""
+        """Whether no more is taken: the budget had no room for a recording, an error ends the input, or the work was
+        stopped."""
 
     def begin(self, files: Files) -> None:
         """Begin to take recordings."""
-        self._start(self._feed(files))
+        self._feeding = self._started(self._feed(files))
+
+    def stop(self) -> None:
+        """Take no more recordings, and send none that is not being asked for yet."""
+        if self._stopped or self._closed:
+            return
+        self._stopped = self._enough = True
+        for task, place in self._places.items():
+            if not place.is_sent:
+                task.cancel()
+        assert self._feeding is not None
+        self._last = asyncio.get_running_loop().call_later(_LAST_S, self._feeding.cancel)
+        self._move()
 
     async def close(self) -> None:
         """Cancel what runs, and wait for its end, cancelled or not."""
         self._closed = True
+        if self._last is not None:
+            self._last.cancel()
         self._moved.set()
         for task in (tasks := list(self._tasks)):
             task.cancel()
         await finish(asyncio.gather(*tasks, return_exceptions=True))
 
-    def __aiter__(self) -> Self:
-        """Return itself: there is one pass."""
-        return self
-
-    async def __anext__(self) -> Outcome:
-        """Return the next outcome.
-
-        Raises:
-            Exception: The input's own, when what was taken before is at its end; or at once what is no failure of a
-                recording, such as a `TypeError`.
-        """
+    async def take(self) -> Outcome:
+        """Return the next outcome; see `Outcomes`."""
         while True:
             if self._closed:
                 raise ConfigurationError("the block was left", hint="take the outcomes inside of `async with`")
@@ -148,7 +179,7 @@ class _Batch:
                 await self._room()
                 async for item in items:
                     job = item if isinstance(item, Job) else Job(item)
-                    self._start(self._work(self._begun, job))
+                    self._started(self._work(self._begun, job))
                     self._begun += 1
                     self._tell(under_way=self._progress.under_way + 1)
                     await self._room()
@@ -162,23 +193,20 @@ class _Batch:
 
     async def _room(self) -> None:
         """Wait until one more may be taken up."""
-        while (
-            self._begun - self._ended >= self._concurrency or self._begun - self._given >= self._concurrency * _WINDOW
+        while not self._stopped and (
+            self._begun - self._ended >= self._most or self._begun - self._given >= self._window
         ):
             await self._change()
 
     async def _work(self, index: int, job: Job) -> None:
-        began, place = time.monotonic(), Place(self._hold)
+        began, place = time.monotonic(), Place(self._turns, self._hold)
         charged: int | None = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._places[task] = place
         try:
-            transcription, error = None, None
-            try:
-                transcription = await self._transcribe(job, place)
-            except (ZhongzhuanError, OSError) as caught:
-                error = caught
-                if isinstance(caught, JournalError):
-                    self._enough, self._input_error = True, self._input_error or caught
-            audio_s = _length_s(transcription, place.audio_s)
+            transcription, error = await self._result(job, place)
+            audio_s = length_s(transcription, place.audio_s)
             seconds = time.monotonic() - began
             outcome = Outcome(
                 index=index,
@@ -190,15 +218,31 @@ class _Batch:
                 from_journal=place.from_journal,
                 lost_before=place.lost_before,
             )
-            charged = outcome.maybe_billed + _is_answered(outcome)
+            charged = outcome.maybe_billed + is_answered(outcome)
             self._ready[index if self._ordered else self._ended] = outcome
         except Exception as failure:  # noqa: BLE001 - it is raised where the outcomes are taken
             self._fail(failure)
             return
         finally:
+            del self._places[task]
+            place.leave()
             self._let_go(place.held, charged)
         self._ended += 1
         self._count(outcome)
+
+    async def _result(self, job: Job, place: Place) -> tuple[Transcription | None, ZhongzhuanError | OSError | None]:
+        try:
+            if self._stopped:
+                return None, _stopped()
+            return await self._transcribe(job, place), None
+        except asyncio.CancelledError:
+            if not self._stopped or self._closed or self._failure is not None:
+                raise
+            return None, _stopped()
+        except (ZhongzhuanError, OSError) as error:
+            if (final := self._ends(error)) is not None:
+                self._enough, self._input_error = True, self._input_error or final
+            return None, error
 
     async def _hold(self, audio_s: float | None, retries: int) -> Hold | None:
         """Set aside what a recording may cost; wait while what others have set aside may yet come back.
@@ -252,10 +296,11 @@ class _Batch:
             task.cancel()
         self._move()
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
+    def _started(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _move(self) -> None:
         self._moved.set()
@@ -266,46 +311,5 @@ class _Batch:
         await self._moved.wait()
 
 
-class Place:
-    """What is known of one recording while it is under way, told by what transcribes it."""
-
-    def __init__(self, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
-        self._hold = hold
-        self.audio_s: float | None = None
-        self.held: Hold | None = None
-        self.is_admitted: bool = False
-        self.from_journal: bool = False
-        """See `Outcome`."""
-        self.lost_before: int = 0
-        """See `Outcome`."""
-
-    async def admit(self, audio_s: float | None, retries: int) -> int:
-        """Ask, before anything is sent, whether the recording may be.
-
-        Args:
-            audio_s: Its length in seconds; None where that is not known.
-            retries: How often it may be sent again after what may have been billed.
-
-        Returns:
-            How often the budget allows that.
-
-        Raises:
-            BudgetExceededError: It must not be sent at all.
-        """
-        self.audio_s = audio_s
-        self.held = await self._hold(audio_s, retries)
-        self.is_admitted = True
-        return retries if self.held is None else self.held.requests - 1
-
-
-def _is_answered(outcome: Outcome) -> bool:
-    """Tell whether there is an answer, and be it one that the journal could not keep."""
-    return outcome.error is None or isinstance(getattr(outcome.error, "partial", None), Transcription)
-
-
-def _length_s(transcription: Transcription | None, header_s: float | None) -> float | None:
-    """Return a recording's length as it is known best; what was counted for the bill is often rounded."""
-    if transcription is None:
-        return header_s
-    usage = transcription.usage
-    return transcription.duration or header_s or (usage.seconds if usage else None)
+def _stopped() -> StoppedError:
+    return StoppedError("the work was stopped before this was sent", hint="ask for it again", retryable=True)

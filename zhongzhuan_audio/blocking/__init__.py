@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 from zhongzhuan_audio.blocking.core import BlockingCore
+from zhongzhuan_audio.blocking.outcomes import BlockingOutcomes
 from zhongzhuan_audio.blocking.speech import Speech
 from zhongzhuan_audio.blocking.twins import entered_as, iterate, twin_of
 from zhongzhuan_audio.client import AsyncClient
@@ -17,7 +18,7 @@ from zhongzhuan_audio.events import OnEvent
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine
 
-__all__ = ["Client", "Speech"]
+__all__ = ["BlockingOutcomes", "Client", "Speech"]
 
 
 class Client(BlockingCore):
@@ -108,8 +109,11 @@ class Client(BlockingCore):
     @twin_of(AsyncClient.translate)
     def translate(self) -> None: ...  # noqa: D102 - it gets the async method's
 
-    @entered_as(AsyncClient.transcribe_many, iterate)
+    @entered_as(AsyncClient.transcribe_many, BlockingOutcomes)
     def transcribe_many(self) -> None: ...  # noqa: D102
+
+    @entered_as(AsyncClient.translate_many, BlockingOutcomes)
+    def translate_many(self) -> None: ...  # noqa: D102
 
     @entered_as(AsyncClient.stream_transcription, iterate)
     def stream_transcription(self) -> None: ...  # noqa: D102

@@ -69,6 +69,12 @@ class Runner:
             worker = self._running_worker()
             return self._result(worker, self._start(worker, function))
 
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Have something done in the client's thread, if it runs; neither waits nor locks, for a signal's handler."""
+        worker = self._worker
+        if worker is not None and worker.pid == os.getpid():
+            worker.call_soon(function)
+
     @contextmanager
     def hold(self, function: Callable[[AsyncClient], AbstractAsyncContextManager[T]]) -> Iterator[T]:
         """Enter an async context manager in the client's thread, and leave it with the block.

@@ -12,7 +12,7 @@ from zhongzhuan_audio.blocking.runner import Runner
 from zhongzhuan_audio.client import AsyncClient
 from zhongzhuan_audio.config import masked_items
 
-__all__ = ["entered_as", "iterate", "twin_of"]
+__all__ = ["advance", "entered_as", "iterate", "twin_of"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,8 +59,8 @@ def _mask_headers(options: dict[str, Any]) -> None:
         options["headers"] = masked_items(options["headers"])
 
 
-def iterate(runner: Runner, items: AsyncIterator[T]) -> Iterator[T]:
-    """Give what an async iterator gives, each when it is there."""
+def advance(runner: Runner, items: AsyncIterator[T]) -> tuple[T] | None:
+    """Return what an async iterator gives next, when it is there; None at its end."""
 
     async def step(_: AsyncClient) -> tuple[T] | None:
         try:
@@ -68,5 +68,10 @@ def iterate(runner: Runner, items: AsyncIterator[T]) -> Iterator[T]:
         except StopAsyncIteration:
             return None
 
-    while (found := runner.run(step)) is not None:
+    return runner.run(step)
+
+
+def iterate(runner: Runner, items: AsyncIterator[T]) -> Iterator[T]:
+    """Give what an async iterator gives, each when it is there."""
+    while (found := advance(runner, items)) is not None:
         yield found[0]

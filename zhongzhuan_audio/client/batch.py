@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
-import attrs
-
-from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcome, Place, SharedOptions, run
-from zhongzhuan_audio.batch.bar import load_bar, shown
-from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import digest_of, recorded
-from zhongzhuan_audio.client.recordings import RecordingCalls
-from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
-from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.journal import Journal, key_of
-from zhongzhuan_audio.models import Transcription
-from zhongzhuan_audio.options import check_options
-from zhongzhuan_audio.protocol.form import Field
-from zhongzhuan_audio.protocol.request import reference_fields, transcription_fields
-from zhongzhuan_audio.threads import in_thread
-from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
-from zhongzhuan_audio.upload.source import Source, open_source
+from zhongzhuan_audio.batch import Budget, Files, OnOutcome, Outcomes, SharedOptions, TranslationOptions
+from zhongzhuan_audio.client.many import Fields, ManyCalls, Work
+from zhongzhuan_audio.protocol.request import transcription_fields, translation_fields
+from zhongzhuan_audio.upload.references import list_references
 
 __all__ = ["BatchCalls"]
 
-_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress"})
-"""Options that do not go out as fields, and so change no answer."""
+
+def _transcription_fields(options: Mapping[str, Any]) -> Fields:
+    sent = dict(options)
+    references = list_references(sent.pop("known_speaker_references", None))
+    return transcription_fields(**sent, speaker_references=len(references)), references
 
 
-class BatchCalls(RecordingCalls):
+_TRANSCRIBING = Work(
+    name="transcribe_many",
+    method="transcribe",
+    options=SharedOptions.__optional_keys__,
+    fields=_transcription_fields,
+)
+_TRANSLATING = Work(
+    name="translate_many",
+    method="translate",
+    options=TranslationOptions.__optional_keys__,
+    fields=lambda options: (translation_fields(**options), ()),
+    mark=(("", "translation"),),
+)
+
+
+class BatchCalls(ManyCalls):
     """What is done to many recordings at once."""
 
     @asynccontextmanager
@@ -46,7 +51,7 @@ class BatchCalls(RecordingCalls):
         budget: Budget | None = None,
         journal: str | os.PathLike[str] | None = None,
         **options: Unpack[SharedOptions],
-    ) -> AsyncIterator[AsyncIterator[Outcome]]:
+    ) -> AsyncIterator[Outcomes]:
         """Turn many recordings into text, and give what came of each as it is there.
 
         ::
@@ -63,7 +68,8 @@ class BatchCalls(RecordingCalls):
             files: An iterable, plain or async, of anything that `transcribe` takes, or of `Job`: a recording with
                 options of its own. It is taken when there is room for one more; a plain one that is no list in a thread
                 of its own, at most 16 ahead. An async one is closed in the end.
-            concurrency: How many recordings may be under way; None takes the client's ``Limits.max_concurrency``. How
+            concurrency: How many recordings may be asked for at once; None takes the client's
+                ``Limits.max_concurrency``. Up to half as many more are being read before or written down after. How
                 many requests run at once, the client's limits decide.
             ordered: Give the outcomes in the order of the input. One that takes long then holds up those behind it:
                 four times `concurrency` are begun before it, at most.
@@ -78,10 +84,11 @@ class BatchCalls(RecordingCalls):
             **options: Those of `transcribe`, for all recordings.
 
         Yields:
-            The outcomes, one pass. Leaving the block cancels what runs.
+            The outcomes, one pass. Their `stop` ends the work in order, and leaving the block cancels what runs.
 
         Raises:
-            ConfigurationError: An option is out of its range; nothing was sent.
+            ConfigurationError: An option is out of its range; nothing was sent. Or the client was closed on the
+                way, which is raised when what was taken before is at its end.
             MissingExtraError: A bar is wanted, and the extra ``notebook`` is not installed; nothing was sent.
             AudioSourceError: A speaker's reference cannot be read; nothing was sent.
             JournalError: The journal cannot be read, written or shared; where that happens on the way, it is raised
@@ -89,112 +96,67 @@ class BatchCalls(RecordingCalls):
             TypeError: `transcribe` has no such option; nothing was sent.
             Exception: What the input raises, when what was taken before is at its end.
         """
-        shared = lasting(checked_names("transcribe_many", options, SharedOptions.__optional_keys__))
-        _check_files(files)
-        _check_concurrency(concurrency)
-        check_kind("ordered", ordered, bool, "a bool")
-        check_kind("progress", progress, bool, "a bool")
-        check_kind("budget", budget, Budget, "a Budget")
-        check_callable("on_progress", on_progress)
-        check_kind("journal", journal, (str, os.PathLike), "a path")
-        self._check_usable()
-        await _check_shared(shared)
-        make_bar = await in_thread(load_bar) if progress else None
-        async with AsyncExitStack() as stack:
-            if make_bar is not None:
-                on_progress = stack.enter_context(shown(make_bar, on_progress))
-            measured = on_progress is not None or budget is not None
-            kept = None if journal is None else await stack.enter_async_context(Journal(journal))
+        async with self._ask_for_many(
+            _TRANSCRIBING,
+            files,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+            progress=progress,
+            budget=budget,
+            journal=journal,
+            options=options,
+        ) as outcomes:
+            yield outcomes
 
-            async def transcribe(job: Job, place: Place) -> Transcription:
-                options = {**shared, **job.options}
-                if kept is not None:
-                    return await self._transcribe_recorded(job, options, place, kept, measured=measured)
-                if measured:
-                    return await self._transcribe_measured(job, options, place)
-                return await self.transcribe(job.file, **options)
+    @asynccontextmanager
+    async def translate_many(
+        self,
+        files: Files,
+        *,
+        concurrency: int | None = None,
+        ordered: bool = False,
+        on_progress: OnOutcome | None = None,
+        progress: bool = False,
+        budget: Budget | None = None,
+        journal: str | os.PathLike[str] | None = None,
+        **options: Unpack[TranslationOptions],
+    ) -> AsyncIterator[Outcomes]:
+        """Turn many recordings in any language into English text, and give what came of each as it is there.
 
-            outcomes = run(
-                files,
-                transcribe,
-                concurrency=concurrency or self._limits.max_concurrency,
-                ordered=ordered,
-                on_progress=on_progress,
-                budget=budget,
-            )
-            yield await stack.enter_async_context(outcomes)
+        It is `transcribe_many` with `translate` for each.
 
-    async def _transcribe_measured(self, job: Job, options: dict[str, Any], place: Place) -> Transcription:
-        """Transcribe a recording, once it is known how long it is and that it may be sent."""
-        source = await open_source(job.file, filename=options.pop("filename", None))
-        try:
-            return await self._transcribe_source(source, options, place, measured=True)
-        finally:
-            source.close()
+        Args:
+            files: As in `transcribe_many`. A `Job` can have the options of `translate` only.
+            concurrency: As in `transcribe_many`.
+            ordered: As in `transcribe_many`.
+            on_progress: As in `transcribe_many`.
+            progress: As in `transcribe_many`.
+            budget: As in `transcribe_many`.
+            journal: As in `transcribe_many`; one journal serves both, and a recording's transcription does not stand
+                for its translation.
+            **options: Those of `translate`, for all recordings.
 
-    async def _transcribe_recorded(
-        self, job: Job, options: dict[str, Any], place: Place, journal: Journal, *, measured: bool
-    ) -> Transcription:
-        """Transcribe a recording, unless the journal has its answer, and have that kept."""
-        policy = self._policy_of(options)
-        fields, references = _fields_of(options)
-        fields += reference_fields(await read_references(references))
-        source = await open_source(job.file, filename=options.pop("filename", None))
-        try:
-            key = key_of(await digest_of(source, job.file, journal), fields)
-            return await recorded(
-                journal,
-                key,
-                source.label,
-                place,
-                lambda: self._transcribe_source(source, options, place, measured=measured),
-                again=policy.maybe_billed_retries > 0,
-            )
-        finally:
-            source.close()
+        Yields:
+            The outcomes, as in `transcribe_many`; the English text of each is its `transcription`.
 
-    async def _transcribe_source(
-        self, source: Source, options: dict[str, Any], place: Place, *, measured: bool
-    ) -> Transcription:
-        policy = self._policy_of(options)
-        found = await source.probe() if measured else None
-        retries = await place.admit(found.duration_s if found else None, policy.maybe_billed_retries)
-        options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
-        opened: Any = source  # no kind of recording that callers have, but one that is taken all the same
-        return await self.transcribe(opened, **options)
-
-    def _policy_of(self, options: dict[str, Any]) -> RetryPolicy:
-        policy = options.get("retry") or self._retry
-        check_kind("retry", policy, RetryPolicy, "a RetryPolicy")
-        return policy
-
-
-def _check_files(files: object) -> None:
-    alone = isinstance(files, (str, bytes, bytearray, memoryview)) or callable(getattr(files, "read", None))
-    if alone or not isinstance(files, (Iterable, AsyncIterable)):
-        raise ConfigurationError(
-            f"files must be many recordings, not {type(files).__name__}", hint="give a list or a generator of them"
-        )
-
-
-def _check_concurrency(concurrency: object) -> None:
-    if concurrency is None:
-        return
-    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-        raise ConfigurationError(f"concurrency must be a whole number of at least 1, not {concurrency!r}")
-
-
-async def _check_shared(shared: dict[str, Any]) -> None:
-    """Find out whether the options can be sent at all, and read the speakers' references once for all recordings."""
-    check_options(timeouts=shared.get("timeouts"), retry=shared.get("retry"))
-    _, references = _fields_of(shared)
-    if references:
-        shared["known_speaker_references"] = await read_references(references)
-
-
-def _fields_of(options: Mapping[str, Any]) -> tuple[tuple[Field, ...], tuple[SpeakerReference, ...]]:
-    """Return the fields that options go out as, without the speakers' references, and those."""
-    told = {name: value for name, value in options.items() if name not in _UNSENT}
-    references = list_references(told.pop("known_speaker_references", None))
-    fields = transcription_fields(**{"model": "whisper-1", **told}, speaker_references=len(references))
-    return fields, references
+        Raises:
+            ConfigurationError: As in `transcribe_many`.
+            MissingExtraError: As in `transcribe_many`.
+            JournalError: As in `transcribe_many`.
+            TypeError: `translate` has no such option; nothing was sent. Where it is a `Job` that has it, what runs is
+                cancelled when that is met.
+            Exception: What the input raises, when what was taken before is at its end.
+        """
+        async with self._ask_for_many(
+            _TRANSLATING,
+            files,
+            concurrency=concurrency,
+            ordered=ordered,
+            on_progress=on_progress,
+            progress=progress,
+            budget=budget,
+            journal=journal,
+            options=options,
+        ) as outcomes:
+            yield outcomes

@@ -136,7 +136,7 @@ def finish(connection: sqlite3.Connection, key: bytes, transcription: Transcript
     connection.execute(
         "UPDATE entries SET state='done', run=NULL, answer=?, error=NULL, retryable=NULL, changed_at=? WHERE key=?",
         # ASCII: a lone surrogate could not be kept.
-        (json.dumps(attrs.asdict(transcription)), time.time(), key),
+        (json.dumps(_converter.unstructure(transcription)), time.time(), key),
     )
 
 

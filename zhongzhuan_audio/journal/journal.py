@@ -142,7 +142,7 @@ class Journal:
         alive = partial(is_alive, self._path)
         while True:
             look = partial(entries.claim, key=key, source=source, run=run, again=again, is_alive=alive)
-            found = await self._do(look)
+            found = await self._claimed(look, key)
             if found.found != "busy":
                 return found
             if key in self._unkept:
@@ -150,6 +150,17 @@ class Journal:
                 continue
             await asyncio.sleep(pause_s)
             pause_s = min(_LAST_LOOK_S, pause_s * 2)
+
+    async def _claimed(self, look: Callable[[sqlite3.Connection], Claim], key: bytes) -> Claim:
+        """Return what is found; who is cancelled meanwhile asks for nothing, and leaves nothing claimed."""
+        assert self._writer is not None
+        wish = self._writer.wish(look)
+        try:
+            return await finish(wish)
+        except asyncio.CancelledError:
+            if wish.exception() is None and wish.result().found == "ours":
+                await self.fail(key, "CancelledError", retryable=True, lost=0)
+            raise
 
     async def finish(self, key: bytes, transcription: Transcription) -> None:
         """Keep an answer.

@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 _MOST_AT_ONCE = 512
 """Wishes in one transaction, so that the first of them is not held up by the last."""
+_MANY = 4
+_GATHER_S = 0.02
+"""How long wishes are gathered where so many came together: a transaction of twenty costs hardly more than one of five,
+and each takes time from the loop."""
 
 
 class _Wish(Generic[T]):
@@ -42,7 +46,10 @@ class Writer:
         self._path = path
         self._network = network
         self._loop = asyncio.get_running_loop()
-        self._wishes: queue.SimpleQueue[_Wish[Any] | None] = queue.SimpleQueue()
+        self._waiting: list[_Wish[Any]] = []
+        self._is_busy = False
+        self._is_closing = False
+        self._handed: queue.SimpleQueue[list[_Wish[Any]] | None] = queue.SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
 
@@ -55,6 +62,19 @@ class Writer:
         threading.Thread(target=self._main, name="zhongzhuan-journal", daemon=True).start()
         await finish(self._opened)
 
+    def wish(self, function: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Have something done in a transaction; the future has what it gives once that is on disk.
+
+        It is done, whatever becomes of whoever waits: wait with `finish`.
+        """
+        wish = _Wish(function, self._loop.create_future())
+        self._waiting.append(wish)
+        if not self._is_busy:
+            self._is_busy = True
+            # What else is wished for in this turn of the loop is to share the transaction.
+            self._loop.call_soon(self._hand_over)
+        return wish.future
+
     async def do(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Do something in a transaction, and return what it gives once that is on disk.
 
@@ -63,14 +83,37 @@ class Writer:
         Raises:
             JournalError: It was not done.
         """
-        wish = _Wish(function, self._loop.create_future())
-        self._wishes.put(wish)
-        return await finish(wish.future)
+        return await finish(self.wish(function))
 
     async def close(self) -> None:
         """End the thread, after all that was wished for."""
-        self._wishes.put(None)
+        self._is_closing = True
+        if not self._is_busy:
+            self._handed.put(None)
         await finish(self._ended)
+
+    def _hand_over(self) -> None:
+        """Give the thread all that is wished for, in one piece: to wake it costs as much as a wish."""
+        wishes, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+        self._is_busy = bool(wishes)
+        if wishes:
+            self._handed.put(wishes)
+        elif self._is_closing:
+            self._handed.put(None)
+
+    def _resolve(self, wishes: list[_Wish[Any]], error: JournalError | None) -> None:
+        if len(wishes) < _MANY:
+            self._hand_over()
+        else:
+            self._loop.call_later(_GATHER_S, self._hand_over)
+        for wish in wishes:
+            if wish.future.done():
+                continue
+            if error is None:
+                wish.future.set_result(wish.result)
+            else:
+                # One error for all would have its traceback grow with each that is raised.
+                wish.future.set_exception(JournalError(error.message, hint=error.hint, retryable=error.retryable))
 
     def _main(self) -> None:
         try:
@@ -80,28 +123,12 @@ class Writer:
             return
         self._tell(self._opened.set_result, None)
         try:
-            while (wishes := self._next()) is not None:
-                self._tell(_resolve, wishes, self._fulfil(connection, wishes))
+            while (wishes := self._handed.get()) is not None:
+                self._tell(self._resolve, wishes, self._fulfil(connection, wishes))
         finally:
             with suppress(sqlite3.Error):
                 connection.close()
             self._tell(self._ended.set_result, None)
-
-    def _next(self) -> list[_Wish[Any]] | None:
-        """Wait for a wish; return all that there are, None at the end."""
-        first = self._wishes.get()
-        if first is None:
-            return None
-        found = [first]
-        with suppress(queue.Empty):
-            while len(found) < _MOST_AT_ONCE:
-                wish = self._wishes.get_nowait()
-                if wish is None:
-                    # Nothing comes after it: the next look ends the thread.
-                    self._wishes.put(None)
-                    break
-                found.append(wish)
-        return found
 
     def _fulfil(self, connection: sqlite3.Connection, wishes: list[_Wish[Any]]) -> JournalError | None:
         try:
@@ -118,14 +145,3 @@ class Writer:
     def _tell(self, function: Callable[..., object], *args: object) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(function, *args)
-
-
-def _resolve(wishes: list[_Wish[Any]], error: JournalError | None) -> None:
-    for wish in wishes:
-        if wish.future.done():
-            continue
-        if error is None:
-            wish.future.set_result(wish.result)
-        else:
-            # One error for all would have its traceback grow with each that is raised.
-            wish.future.set_exception(JournalError(error.message, hint=error.hint, retryable=error.retryable))

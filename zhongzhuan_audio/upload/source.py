@@ -57,6 +57,8 @@ class Source:
     size_bytes: int
     _open: Callable[[], Reader] = attrs.field(alias="open")
     _close: Callable[[], None] = attrs.field(default=lambda: None, alias="close")
+    _on_open: Callable[[], object] = attrs.field(default=lambda: None, alias="on_open")
+    """Called when a pass over the bytes begins, as each attempt to send them does."""
 
     async def open(self) -> Reader:
         """Begin a pass over the bytes.
@@ -64,6 +66,7 @@ class Source:
         Raises:
             AudioSourceError: It is gone, or has another size than when it was first looked at.
         """
+        self._on_open()
         with explained(self.label):
             reader = self._open()
         try:

@@ -1,0 +1,56 @@
+"""Where one of many recordings stands, and when it is its turn to be asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from zhongzhuan_audio.batch.budget import Hold
+
+__all__ = ["Place"]
+
+
+class Place:
+    """What is known of one recording while it is under way, told by what transcribes it."""
+
+    def __init__(self, turns: asyncio.Semaphore, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
+        self._turns = turns
+        self._hold = hold
+        self._has_turn = False
+        self.audio_s: float | None = None
+        self.held: Hold | None = None
+        self.is_sent: bool = False
+        """Whether anything of it may have gone out."""
+        self.from_journal: bool = False
+        """See `Outcome`."""
+        self.lost_before: int = 0
+        """See `Outcome`."""
+
+    async def admit(self, audio_s: float | None, retries: int) -> int:
+        """Wait, before anything is sent, for the recording's turn, and ask whether it may be sent.
+
+        Args:
+            audio_s: Its length in seconds; None where that is not known.
+            retries: How often it may be sent again after what may have been billed.
+
+        Returns:
+            How often the budget allows that.
+
+        Raises:
+            BudgetExceededError: It must not be sent at all.
+        """
+        self.audio_s = audio_s
+        await self._turns.acquire()
+        self._has_turn = True
+        self.held = await self._hold(audio_s, retries)
+        return retries if self.held is None else self.held.requests - 1
+
+    def tell_sent(self) -> None:
+        """Take note that it goes out from now on."""
+        self.is_sent = True
+
+    def leave(self) -> None:
+        """Give the turn back: it is asked for no longer. May be called more than once."""
+        if self._has_turn:
+            self._has_turn = False
+            self._turns.release()

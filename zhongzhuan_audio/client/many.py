@@ -1,0 +1,201 @@
+"""What transcribing and translating many recordings have in common."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
+from zhongzhuan_audio.batch.bar import load_bar, shown
+from zhongzhuan_audio.batch.job import checked_names, lasting
+from zhongzhuan_audio.batch.recorded import digested, recorded
+from zhongzhuan_audio.client.recordings import RecordingCalls
+from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
+from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
+from zhongzhuan_audio.journal import Journal, key_of
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.options import check_options
+from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.protocol.request import reference_fields
+from zhongzhuan_audio.threads import in_thread
+from zhongzhuan_audio.upload.references import SpeakerReference, read_references
+from zhongzhuan_audio.upload.source import Source
+
+__all__ = ["Fields", "ManyCalls", "Work"]
+
+Fields: TypeAlias = tuple[tuple[Field, ...], tuple[SpeakerReference, ...]]
+"""What options go out as, and the speakers' references among them, which are to be read."""
+
+_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress"})
+"""Options that do not go out as fields, and so change no answer."""
+_ITS_OWN = frozenset({"filename", "on_progress"})
+"""Options that a recording can have, and many cannot share."""
+
+_LOCAL: Field = ("", "local")
+"""Marks the answers of a model on this machine: a relay's better one is still to be asked for."""
+
+
+@attrs.frozen(kw_only=True)
+class Work:
+    """What is asked of each of many recordings."""
+
+    name: str
+    """Of the call for many."""
+    method: str
+    """Of the call for one."""
+    options: frozenset[str]
+    """Those of the method that many recordings can share."""
+    fields: Callable[[Mapping[str, Any]], Fields]
+    """Makes fields of those options that are sent.
+
+    Raises `ConfigurationError` where one is out of its range."""
+    mark: tuple[Field, ...] = ()
+    """What a journal's key holds beside the fields, so that no other work's answer is taken for this one's."""
+
+
+@attrs.frozen(kw_only=True)
+class _Asking:
+    """What all recordings of a call have in common."""
+
+    work: Work
+    shared: dict[str, Any]
+    fields: tuple[Field, ...]
+    """Of the shared options."""
+    mark: tuple[Field, ...]
+    """What a journal's key holds beside the fields."""
+    journal: Journal | None
+    measured: bool
+    """Whether a recording's length matters."""
+
+
+class ManyCalls(RecordingCalls):
+    """The way that many recordings go."""
+
+    @asynccontextmanager
+    async def _ask_for_many(
+        self,
+        work: Work,
+        files: Files,
+        *,
+        concurrency: int | None,
+        ordered: bool,
+        on_progress: OnOutcome | None,
+        progress: bool,
+        budget: Budget | None,
+        journal: str | os.PathLike[str] | None,
+        options: Mapping[str, Any],
+    ) -> AsyncIterator[Outcomes]:
+        shared = lasting(checked_names(work.name, options, work.options))
+        _check_files(files)
+        _check_concurrency(concurrency)
+        check_kind("ordered", ordered, bool, "a bool")
+        check_kind("progress", progress, bool, "a bool")
+        check_kind("budget", budget, Budget, "a Budget")
+        check_callable("on_progress", on_progress)
+        check_kind("journal", journal, (str, os.PathLike), "a path")
+        self._check_usable()
+        check_options(timeouts=shared.get("timeouts"), retry=shared.get("retry"))
+        fields, references = _fields_of(work, shared)
+        if read := await read_references(references):
+            # Once for all recordings.
+            shared["known_speaker_references"] = read
+        make_bar = await in_thread(load_bar) if progress else None
+        async with AsyncExitStack() as stack:
+            if make_bar is not None:
+                on_progress = stack.enter_context(shown(make_bar, on_progress))
+            asking = _Asking(
+                work=work,
+                shared=shared,
+                fields=fields + reference_fields(read),
+                mark=work.mark if self._relay is None else (*work.mark, _LOCAL),
+                journal=None if journal is None else await stack.enter_async_context(Journal(journal)),
+                measured=on_progress is not None or budget is not None,
+            )
+            outcomes = run(
+                files,
+                lambda job, place: self._ask_for(asking, job, place),
+                concurrency=(most := concurrency or self._limits.max_concurrency),
+                beside=(most + 1) // 2,
+                ordered=ordered,
+                on_progress=on_progress,
+                budget=budget,
+                ends=self._ending,
+            )
+            yield await stack.enter_async_context(outcomes)
+
+    def _ending(self, error: ZhongzhuanError | OSError) -> Exception | None:
+        """Return what is to be raised in the end where no further recording could fare better; else None."""
+        if self._closed:
+            return ConfigurationError("this client was closed before all was asked for", hint="make a new one")
+        return error if isinstance(error, JournalError) else None
+
+    async def _ask_for(self, asking: _Asking, job: Job, place: Place) -> Transcription:
+        """Ask for a recording, unless the journal has its answer, and have that kept."""
+        work, journal = asking.work, asking.journal
+        options = {**asking.shared, **checked_names(work.method, job.options, work.options | _ITS_OWN)}
+        policy = self._policy_of(options)
+        fields = asking.fields
+        if journal is not None and job.options:
+            fields, references = _fields_of(work, options)
+            fields += reference_fields(await read_references(references))
+        source = await self._open_source(job.file, options.pop("filename", None), policy)
+        try:
+            if journal is None:
+                return await self._send_source(asking, source, options, place)
+            read, digest = await digested(source, job.file, journal)
+            return await recorded(
+                journal,
+                key_of(digest, fields + asking.mark),
+                source.label,
+                place,
+                lambda: self._send_source(asking, read, options, place),
+                again=policy.maybe_billed_retries > 0,
+            )
+        finally:
+            source.close()
+
+    async def _send_source(
+        self, asking: _Asking, source: Source, options: dict[str, Any], place: Place
+    ) -> Transcription:
+        """Ask for a recording, once it is known how long it is and that it may be sent."""
+        policy = self._policy_of(options)
+        found = await source.probe() if asking.measured else None
+        retries = await place.admit(found.duration_s if found else None, policy.maybe_billed_retries)
+        if retries != policy.maybe_billed_retries:
+            options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
+        # No kind of recording that callers have, but one that is taken all the same.
+        opened = attrs.evolve(source, on_open=place.tell_sent)
+        try:
+            transcription: Transcription = await getattr(self, asking.work.method)(opened, **options)
+        finally:
+            place.leave()
+        return transcription
+
+    def _policy_of(self, options: Mapping[str, Any]) -> RetryPolicy:
+        policy = options.get("retry") or self._retry
+        check_kind("retry", policy, RetryPolicy, "a RetryPolicy")
+        return policy
+
+
+def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
+    sent = {name: value for name, value in options.items() if name not in _UNSENT}
+    return work.fields({"model": "whisper-1", **sent})
+
+
+def _check_files(files: object) -> None:
+    alone = isinstance(files, (str, bytes, bytearray, memoryview)) or callable(getattr(files, "read", None))
+    if alone or not isinstance(files, (Iterable, AsyncIterable)):
+        raise ConfigurationError(
+            f"files must be many recordings, not {type(files).__name__}", hint="give a list or a generator of them"
+        )
+
+
+def _check_concurrency(concurrency: object) -> None:
+    if concurrency is None:
+        return
+    if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+        raise ConfigurationError(f"concurrency must be a whole number of at least 1, not {concurrency!r}")
