@@ -11,7 +11,7 @@ from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.batch.outcome import count_maybe_billed
 from zhongzhuan_audio.batch.runner import Place
 from zhongzhuan_audio.errors import JournalError, TransportError, ZhongzhuanError
-from zhongzhuan_audio.journal import Journal, Stamp
+from zhongzhuan_audio.journal import Journal, JournalView, Stamp
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.readers import Reader
@@ -79,7 +79,7 @@ async def recorded(
     return transcription
 
 
-async def digest_of(source: Source, file: object, journal: Journal) -> bytes:
+async def digest_of(source: Source, file: object, journal: Journal | JournalView) -> bytes:
     """Return the BLAKE2 digest of a recording's content; of a file that has not changed, as the journal keeps it.
 
     Raises:
