@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -24,6 +25,7 @@ SOUND = b"ID3\x04\x00 not much of a sound" * 40
 
 Serve = Callable[..., str]
 Start = Callable[..., "subprocess.Popen[bytes]"]
+Transcripts = Callable[[Path], dict[str, str]]
 Spooled = tuple[Path, Callable[[int, int], None]]
 Command = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -90,11 +92,24 @@ def serve_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, with ``a.mp3`` and ``b.mp3``."""
+    """A folder to work in, with ``a.mp3`` and ``b.mp3``, which differ."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.mp3", "b.mp3"):
-        (tmp_path / name).write_bytes(SOUND)
+        (tmp_path / name).write_bytes(SOUND + name.encode())
     return tmp_path
+
+
+@pytest.fixture
+def transcripts() -> Transcripts:
+    """Return a function that gives the transcripts below a folder, by their paths in it."""
+
+    def transcripts(folder: Path) -> dict[str, str]:
+        found = (path for path in folder.rglob("*") if path.is_file())
+        named = {path.relative_to(folder).as_posix(): path for path in found}
+        ours = re.compile(r"journal\.sqlite(-.*)?|report\.(csv|json)")
+        return {name: path.read_text() for name, path in sorted(named.items()) if not ours.fullmatch(name)}
+
+    return transcripts
 
 
 @pytest.fixture

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.cli.plan import describe_repeats, plan_targets, prepare_folder, resolve_names
+from zhongzhuan_audio.cli.named import Recording
+from zhongzhuan_audio.cli.plan import plan_targets, prepare_folder
 from zhongzhuan_audio.errors import ConfigurationError
 
 
 def planned(names: list[str], folder: Path = Path("out"), suffixes: tuple[str, ...] = (".txt",)) -> list[str]:
     """Return the names of the places."""
-    places = plan_targets(names, folder, suffixes)
+    places = plan_targets([Recording(name=name) for name in names], folder, suffixes)
     assert all(place.parent == folder for place in places)
     return [place.name for place in places]
 
@@ -82,39 +83,20 @@ def test_no_two_places_are_the_same(tmp_path, names):
     assert all(0 < len(os.fsencode(place)) < 240 for place in places)
 
 
-def test_a_recording_is_sent_once(folder):
-    """One that is named in two ways is one, by the first of its names; so is stdin."""
-    (folder / "link.mp3").symlink_to("a.mp3")
-    assert resolve_names(["./a.mp3", "a.mp3", "-", "link.mp3", "b.mp3", "-"]) == {"./a.mp3": 3, "-": 2, "b.mp3": 1}
+def test_each_folder_has_names_of_its_own():
+    """Recordings of one name in two folders are no longer in each other's way."""
+    named = [Recording(name=f"{place}/a.{kind}", folder=PurePath(place)) for place in "xy" for kind in ("mp3", "wav")]
+    named.append(Recording(name="z/X/a.mp3", folder=PurePath("X")))
+    places = plan_targets(named, Path("out"), (".txt",))
+    found = [place.relative_to("out").as_posix() for place in places]
+    assert found == ["x/a.mp3", "x/a.wav", "y/a.mp3", "y/a.wav", "X/a.mp3-2"]
 
 
-def test_a_pattern_is_expanded(folder):
-    """A pattern that the shell left alone is expanded in order; one that matches nothing stays."""
-    assert resolve_names(["*.mp3"]) == {"a.mp3": 1, "b.mp3": 1}
-    assert resolve_names(["*.wav"]) == {"*.wav": 1}
-
-
-def test_a_name_that_looks_like_a_pattern_is_a_name(folder):
-    """A file is taken by its name before it is taken for a pattern."""
-    (folder / "[ab].mp3").write_bytes(b"sound")
-    assert resolve_names(["[ab].mp3"]) == {"[ab].mp3": 1}
-
-
-@pytest.mark.parametrize(
-    ("counts", "line"),
-    [
-        ({"a.mp3": 1, "b.mp3": 1}, None),
-        ({"a.mp3": 2, "b.mp3": 1}, "a.mp3 was named twice: sent once"),
-        ({"-": 3}, "stdin was named 3 times: sent once"),
-        (
-            dict.fromkeys("abc", 2),
-            "a and 2 more were named more than once: each is sent once",
-        ),
-    ],
-)
-def test_what_was_named_more_than_once_is_told_in_a_line(counts, line):
-    """However many they are."""
-    assert describe_repeats(counts) == line
+def test_a_reserved_name_is_no_transcripts(tmp_path):
+    """The report stays, whatever a recording is called."""
+    recordings = [Recording(name="report.mp3"), Recording(name="y/report.mp3", folder=PurePath("y"))]
+    places = plan_targets(recordings, tmp_path, (".txt", ".json"), reserved=["report.json"])
+    assert [place.relative_to(tmp_path).as_posix() for place in places] == ["report-2", "y/report"]
 
 
 def test_the_folder_is_made(tmp_path):

@@ -49,8 +49,9 @@ def test_no_name_breaks_a_console(relay, folder, command, encoding):
     """A name that the console cannot show is shown with escapes."""
     (folder / "é🎙.mp3").mkdir()
     done = command("transcribe", "é🎙.mp3", env={"PYTHONIOENCODING": encoding})
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert b"\\U0001f399.mp3 is a folder" in done.stderr
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"\\U0001f399.mp3" in done.stderr
+    assert b"no recordings in" in done.stderr
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["transcribe", "--help"], ["transcribe", "a.mp3", "--format", "文"]])
@@ -107,22 +108,57 @@ def test_a_full_disk_loses_no_words(relay, folder, command):
     assert done.stderr.decode() == "cannot write to stdout: No space left on device — the transcript follows\n你好\n"
 
 
-def test_ctrl_c_ends_it(relay, folder, start, held):
+def test_ctrl_c_ends_a_single_recording(relay, folder, start, held):
     """Ctrl-C while the relay thinks ends the command with 130 and a line that sums up, and nothing else."""
     came, _ = held
-    process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
+    process = start("transcribe", "a.mp3")
     assert came.wait(30)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
+    assert err == b"interrupted: 0 transcribed, 0 failed, 1 under way (the relay may bill them), 0 not sent\n"
+
+
+AGAIN = "to go on: zhongzhuan-audio transcribe --output-dir out --concurrency 1 a.mp3 b.mp3\n"
+
+
+def test_the_first_ctrl_c_lets_what_runs_come_to_its_end(relay, scripted_engine, folder, start, transcripts):
+    """What is paid for is kept, nothing more is begun, and the same command goes on."""
+    scripted_engine.delay_s = 3.0
+    process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
+    while not relay.request_count:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().splitlines(keepends=True) == [
+        "waiting for 1 under way; Ctrl-C again breaks off\n",
+        "a.mp3 -> out/a.txt\n",
+        "interrupted: 1 transcribed, 0 failed, 1 not sent\n",
+        AGAIN,
+    ]
+    assert transcripts(folder / "out") == {"a.txt": "你好\n"}
+    assert relay.request_count == 1
+
+
+def test_the_second_ctrl_c_ends_it(relay, folder, start, held, transcripts):
+    """At once, and it says what may be billed."""
+    came, _ = held
+    process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
+    assert came.wait(30)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr.readline().startswith(b"waiting for 1 under way")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
     summary = "interrupted: 0 transcribed, 0 failed, 1 under way (the relay may bill them), 1 not sent\n"
-    assert err.decode() == summary
-    assert list((folder / "out").iterdir()) == []
+    assert err.decode() == summary + AGAIN
+    assert transcripts(folder / "out") == {}
 
 
 @pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
-def test_sigterm_ends_it_like_ctrl_c(relay, folder, start, held, ctrl_c):
-    """What stops it for good ends it in the same order, with 143, also in the background, where Ctrl-C is ignored."""
+def test_sigterm_ends_it_at_once(relay, folder, start, held, transcripts, ctrl_c):
+    """What stops it for good ends it in order, with 143, also in the background, where Ctrl-C is ignored."""
     came, _ = held
     signal.signal(signal.SIGINT, ctrl_c)
     process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
@@ -131,8 +167,8 @@ def test_sigterm_ends_it_like_ctrl_c(relay, folder, start, held, ctrl_c):
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (143, b"")
     summary = "interrupted: 0 transcribed, 0 failed, 1 under way (the relay may bill them), 1 not sent\n"
-    assert err.decode() == summary
-    assert list((folder / "out").iterdir()) == []
+    assert err.decode() == summary + AGAIN
+    assert transcripts(folder / "out") == {}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -209,13 +245,13 @@ def test_any_name_goes(relay, folder, command, env):
     """Names in any script, long ones, and such as are no text at all, are sent and kept wherever Python runs."""
     names = ["会议.mp3".encode(), "长".encode() * 80 + b".mp3", b"\xff\xfe.mp3", b"\xff" * 240 + b".mp3"]
     for name in names:
-        Path(os.fsdecode(name)).write_bytes((folder / "a.mp3").read_bytes())
+        Path(os.fsdecode(name)).write_bytes((folder / "a.mp3").read_bytes() + name)
     out = os.fsdecode("转写".encode() + b"\xff")
     done = command("transcribe", *map(os.fsdecode, names), os.fsdecode(b"missing\xff"), "--output-dir", out, env=env)
     assert b"Traceback" not in done.stderr
-    assert done.stderr.endswith(b"4 transcribed, 1 failed\n")
+    assert b"\n4 transcribed, 1 failed" in done.stderr
     assert done.returncode == 1
-    kept = {os.fsencode(path.name) for path in Path(out).iterdir()}
+    kept = {os.fsencode(path.name) for path in Path(out).iterdir() if path.suffix == ".txt"}
     assert {"会议.txt".encode(), b"\xff\xfe.txt", b"\xff" * 200 + b".txt"} < kept
     assert len(kept) == 4
     assert sorted(path.suffix for path in folder.iterdir() if path.is_file()) == [".mp3"] * 6

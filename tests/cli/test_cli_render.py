@@ -7,10 +7,12 @@ import logging
 import os
 import pty
 import sys
+import time
 
 import pytest
 
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, one_line, print_bytes
+from zhongzhuan_audio.cli.tally import Tally
 
 
 @pytest.mark.parametrize(
@@ -66,10 +68,13 @@ def test_the_log_is_shown_only_where_it_is_wanted(capsys):
 
 
 def test_without_a_terminal_there_is_no_bar(capsys):
-    """A pipe gets lines, and nothing of the uploads."""
-    with Reporter(2) as reporter, reporter.following("a.mp3") as sent:
-        assert sent is None
-        reporter.say("a.mp3 -> a.txt")
+    """A pipe gets a line for each, and nothing of the uploads."""
+    with Reporter(2) as reporter:
+        assert reporter.sent("a.mp3") is None
+        reporter.done("a.mp3 -> a.txt")
+        reporter.ended("a.mp3", Tally(done=1))
+    with Reporter(2, lines=False) as quiet:
+        quiet.done("b.mp3 -> b.txt")
     assert capsys.readouterr() == ("", "a.mp3 -> a.txt\n")
 
 
@@ -105,33 +110,40 @@ def test_on_a_terminal_there_is_a_bar(terminal, monkeypatch, capsys):
     """A bar shows each upload and all of them; lines stand above it, without markup; stdout stays clean."""
     monkeypatch.setattr(sys, "stderr", terminal.stream)
     with Reporter(2) as reporter:
-        with reporter.following("[bold]a.mp3") as sent:
-            sent(1, 2)
-            sent(2, 2)
-            reporter.say("[red]done[/red] :smile:")
+        sent = reporter.sent("[bold]a.mp3")
+        sent(1, 2)
+        sent(2, 2)
+        reporter.say("[red]done[/red] :smile:")
+        reporter.done("a.mp3 -> a.txt")
+        reporter.ended("[bold]a.mp3", Tally(done=1, failed=0, audio_s=90.0, billed_s=90.0, price_per_minute=0.5))
         reporter.rescue("one\ntwo\n")
+        time.sleep(0.2)  # it is drawn ten times a second
     text = terminal.shown()
-    assert "all" in text
+    assert "0 of 2" in text
+    assert "1 of 2, 1.5 min, cost 0.75" in text
     assert "[bold]a.mp3" in text
     assert "[red]done[/red] :smile:\r\n" in text
     assert "one\r\n" in text
+    assert "a.txt" not in text
     assert capsys.readouterr().out == ""
 
 
 def test_a_single_recording_has_no_bar_for_all(terminal, monkeypatch):
-    """One recording has one bar."""
+    """One recording has one bar, and a line when it is done."""
     monkeypatch.setattr(sys, "stderr", terminal.stream)
-    with Reporter(1) as reporter, reporter.following("a.mp3") as sent:
-        sent(1, 2)
+    with Reporter(1) as reporter:
+        reporter.sent("a.mp3")(1, 2)
+        reporter.done("a.mp3 -> a.txt")
+        reporter.ended("a.mp3", Tally(done=1))
     text = terminal.shown()
-    assert "a.mp3" in text
-    assert "all" not in text
+    assert "a.mp3 -> a.txt" in text
+    assert "of 1" not in text
 
 
 def test_a_log_takes_the_bars_place(terminal, monkeypatch):
     """With a log there is no bar, even on a terminal."""
     monkeypatch.setattr(sys, "stderr", terminal.stream)
-    with Reporter(2, bar=False) as reporter, reporter.following("a.mp3") as sent:
-        assert sent is None
+    with Reporter(2, bar=False) as reporter:
+        assert reporter.sent("a.mp3") is None
         reporter.say("a line")
     assert terminal.shown() == "a line\r\n"

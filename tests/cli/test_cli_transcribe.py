@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zhongzhuan_audio.cli import run
-from zhongzhuan_audio.errors import QuotaExceededError
+from zhongzhuan_audio.errors import ModelUnavailableError
 from zhongzhuan_audio.relay import ScriptedAnswer
 
 SRT = "1\n00:00:00,000 --> 00:00:01,000\n你好\n\n"
@@ -79,10 +79,10 @@ def test_verbose_json_is_asked_of_any_model_that_may_give_it(relay, folder, caps
 @pytest.mark.parametrize(
     ("form", "suffix"), [("text", "txt"), ("verbose_json", "json"), ("srt", "srt"), ("vtt", "vtt")]
 )
-def test_several_recordings_get_a_file_each(relay, folder, capsys, form, suffix):
+def test_several_recordings_get_a_file_each(relay, folder, transcripts, capsys, form, suffix):
     """With a folder, which is made, each transcript has a file there, and stdout has nothing."""
     assert run(["transcribe", "a.mp3", "b.mp3", "--output-dir", "x/y", "--format", form]) == 0
-    assert sorted(path.name for path in (folder / "x" / "y").iterdir()) == [f"a.{suffix}", f"b.{suffix}"]
+    assert list(transcripts(folder / "x" / "y")) == [f"a.{suffix}", f"b.{suffix}"]
     out, err = capsys.readouterr()
     assert out == ""
     lines = [f"a.mp3 -> x/y/a.{suffix}", f"b.mp3 -> x/y/b.{suffix}"]
@@ -97,40 +97,39 @@ def test_a_recording_named_twice_is_sent_once_and_told(relay, folder, capsysbina
     assert len(relay.requests) == 1
 
 
-def test_transcripts_do_not_overwrite_one_another(relay, scripted_engine, folder, capsys):
+def test_transcripts_do_not_overwrite_one_another(relay, scripted_engine, folder, transcripts, capsys):
     """Recordings of one stem or one name have a transcript each."""
     (folder / "x").mkdir()
-    (folder / "a.wav").write_bytes((folder / "a.mp3").read_bytes())
-    (folder / "x" / "a.mp3").write_bytes((folder / "a.mp3").read_bytes())
+    (folder / "a.wav").write_bytes((folder / "a.mp3").read_bytes() + b"1")
+    (folder / "x" / "a.mp3").write_bytes((folder / "a.mp3").read_bytes() + b"2")
     scripted_engine.script("one", "two", "three")
     argv = ["transcribe", "a.mp3", "a.wav", "x/a.mp3", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 0
-    found = {path.name: path.read_text() for path in (folder / "out").iterdir()}
-    assert found == {"a.mp3.txt": "one\n", "a.wav.txt": "two\n", "a.mp3-2.txt": "three\n"}
+    assert transcripts(folder / "out") == {"a.mp3.txt": "one\n", "a.wav.txt": "two\n", "a.mp3-2.txt": "three\n"}
 
 
-def test_an_answer_without_times_is_kept_as_txt(relay, scripted_engine, folder, capsys):
+def test_an_answer_without_times_is_kept_as_txt(relay, scripted_engine, folder, transcripts, capsys):
     """The other recording's subtitles are there; the exit code tells that one lacks them."""
     scripted_engine.script(PLAIN, "你好")
     argv = ["transcribe", "a.mp3", "b.mp3", "--format", "srt", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 1
-    assert {path.name: path.read_text() for path in (folder / "out").iterdir()} == {"a.txt": "没有时间\n", "b.srt": SRT}
+    assert transcripts(folder / "out") == {"a.txt": "没有时间\n", "b.srt": SRT}
     assert "kept in out/a.txt" in capsys.readouterr().err
 
 
-def test_a_failed_recording_is_named_and_the_rest_goes_on(relay, scripted_engine, folder, capsys):
+def test_a_failed_recording_is_named_and_the_rest_goes_on(relay, scripted_engine, folder, transcripts, capsys):
     """Each failure is told with the relay's words, its request id, and what to do; what can be had is had."""
     (folder / "text.mp3").write_text("<html><body>Not found</body></html>")
-    scripted_engine.script(QuotaExceededError("用户额度不足", status=403, code="insufficient_user_quota"), "你好")
+    scripted_engine.script(ModelUnavailableError("无可用渠道", status=503, code="model_not_found"), "你好")
     argv = ["transcribe", "missing.mp3", "text.mp3", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 1
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("no such file: missing.mp3")
     assert lines[1].startswith("text.mp3 is ")
-    assert lines[2].startswith("a.mp3: 用户额度不足 (status 403")
+    assert lines[2].startswith("a.mp3: 无可用渠道 (status 503")
     assert f"request id {relay.requests[0].request_id}" in lines[2]
-    assert lines[3:] == ["b.mp3 -> out/b.txt", "1 transcribed, 3 failed"]
-    assert [path.name for path in (folder / "out").iterdir()] == ["b.txt"]
+    assert lines[3:5] == ["b.mp3 -> out/b.txt", "1 transcribed, 3 failed"]
+    assert list(transcripts(folder / "out")) == ["b.txt"]
 
 
 def test_a_failed_recording_prints_nothing(relay, folder, capsys):
@@ -211,26 +210,26 @@ def test_stdin_is_a_recording(relay, folder, monkeypatch, capsysbinary):
     assert (request.filename, request.size_bytes) == ("stdin.mp3", len(sound))
 
 
-def test_stdin_has_a_file_in_the_folder(relay, folder, monkeypatch, capsys):
+def test_stdin_has_a_file_in_the_folder(relay, folder, transcripts, monkeypatch, capsys):
     """Among others, stdin's transcript is ``stdin.txt``."""
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((folder / "a.mp3").read_bytes())))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((folder / "b.mp3").read_bytes())))
     assert run(["transcribe", "a.mp3", "-", "--output-dir", "out"]) == 0
-    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.txt", "stdin.txt"]
+    assert list(transcripts(folder / "out")) == ["a.txt", "stdin.txt"]
     assert "stdin -> out/stdin.txt" in capsys.readouterr().err
 
 
-def test_a_stdin_without_an_end_is_one_failure(relay, folder, monkeypatch, capsys):
+def test_a_stdin_without_an_end_is_one_failure(relay, folder, transcripts, monkeypatch, capsys):
     """It does not fill the disk, and the other recordings are transcribed all the same."""
     monkeypatch.setattr("zhongzhuan_audio.upload.spool.MAX_SPOOLED_BYTES", 2**23)
     with Path("/dev/zero").open() as zeros:
         monkeypatch.setattr(sys, "stdin", zeros)
         assert run(["transcribe", "-", "a.mp3", "--output-dir", "out"]) == 1
     assert "stdin goes on past 0.0078125 GiB, as if it had no end" in capsys.readouterr().err
-    assert [path.name for path in (folder / "out").iterdir()] == ["a.txt"]
+    assert list(transcripts(folder / "out")) == ["a.txt"]
     assert len(relay.requests) == 1
 
 
-def test_an_unreadable_stdin_is_one_failure(relay, folder, monkeypatch, capsys):
+def test_an_unreadable_stdin_is_one_failure(relay, folder, transcripts, monkeypatch, capsys):
     """Where stdin cannot be read, the other recordings are transcribed all the same."""
 
     class Broken(io.RawIOBase):
@@ -243,7 +242,7 @@ def test_an_unreadable_stdin_is_one_failure(relay, folder, monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Broken())))
     assert run(["transcribe", "-", "a.mp3", "--output-dir", "out"]) == 1
     assert "cannot read stdin: Input/output error" in capsys.readouterr().err
-    assert [path.name for path in (folder / "out").iterdir()] == ["a.txt"]
+    assert list(transcripts(folder / "out")) == ["a.txt"]
 
 
 @pytest.mark.parametrize(

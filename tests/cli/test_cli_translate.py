@@ -19,10 +19,10 @@ def test_a_translation_goes_to_stdout(relay, folder, capsysbinary):
     assert "language" not in relay.requests[0].fields
 
 
-def test_several_translations_get_a_file_each(relay, folder, capsys):
+def test_several_translations_get_a_file_each(relay, folder, transcripts, capsys):
     """And the sum says what was done."""
     assert run(["translate", "a.mp3", "b.mp3", "--output-dir", "en"]) == 0
-    assert sorted(path.name for path in (folder / "en").iterdir()) == ["a.txt", "b.txt"]
+    assert list(transcripts(folder / "en")) == ["a.txt", "b.txt"]
     assert "2 translated, 0 failed" in capsys.readouterr().err
     assert {request.path for request in relay.requests} == {PATH}
 

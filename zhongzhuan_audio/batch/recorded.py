@@ -13,13 +13,19 @@ from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.batch.outcome import count_maybe_billed
 from zhongzhuan_audio.batch.place import Place
 from zhongzhuan_audio.errors import JournalError, TransportError, ZhongzhuanError
-from zhongzhuan_audio.journal import Journal, Stamp
+from zhongzhuan_audio.journal import Journal, JournalView, Stamp
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.readers import BytesReader, Reader
 from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["digested", "recorded"]
+__all__ = ["LOCAL", "TRANSLATION", "digested", "recorded"]
+
+LOCAL: Field = ("", "local")
+"""Marks, in a journal's key, the answers of a model on this machine: a relay's better one is still to be asked for."""
+TRANSLATION: Field = ("", "translation")
+"""Marks translations, whose fields are those of a transcription."""
 
 _PIECE_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 16
@@ -83,7 +89,7 @@ async def recorded(
     return transcription
 
 
-async def digested(source: Source, file: object, journal: Journal) -> tuple[Source, bytes]:
+async def digested(source: Source, file: object, journal: Journal | JournalView) -> tuple[Source, bytes]:
     """Return a recording and the BLAKE2 digest of its content; of a file that has not changed, the one that was kept.
 
     What is small is read once, and what is returned for it has the very bytes that were digested.

@@ -3,93 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import attrs
-from cyclopts import CycloptsError, Parameter
-from cyclopts.validators import Number
 
-from zhongzhuan_audio.cli.asking import Local, RelayOptions, check_local, open_client
-from zhongzhuan_audio.cli.exit_codes import FAILED
-from zhongzhuan_audio.cli.plan import STDIN, describe_repeats, plan_targets, prepare_folder, resolve_names
-from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, print_bytes
-from zhongzhuan_audio.cli.signals import sigterm_interrupts
-from zhongzhuan_audio.cli.work import UNTIMED_SUFFIX, Form, Job, Work
+from zhongzhuan_audio.batch import Job
+from zhongzhuan_audio.batch.recorded import LOCAL, TRANSLATION
+from zhongzhuan_audio.cli.asking import RelayOptions, check_local, open_client, print_text
+from zhongzhuan_audio.cli.estimate import estimate
+from zhongzhuan_audio.cli.exit_codes import FAILED, INTERRUPTED, OK
+from zhongzhuan_audio.cli.named import STDIN, Found, Recording, find_recordings
+from zhongzhuan_audio.cli.options import RecordingOptions
+from zhongzhuan_audio.cli.outputs import FORMATS, UNTIMED_SUFFIX
+from zhongzhuan_audio.cli.plan import plan_targets, prepare_folder
+from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, one_line, print_bytes
+from zhongzhuan_audio.cli.report import REPORTS, Report
+from zhongzhuan_audio.cli.signals import first_ctrl_c, sigterm_interrupts
+from zhongzhuan_audio.cli.tally import DONE, Tally, Verb, command_line, describe_left
+from zhongzhuan_audio.cli.wording import in_options
+from zhongzhuan_audio.cli.work import Target, Work, json_line
 from zhongzhuan_audio.config import Limits
-from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError
+from zhongzhuan_audio.errors import AudioSourceError, JournalError
+from zhongzhuan_audio.protocol.form import Field
 
 if TYPE_CHECKING:
     from io import BufferedReader
 
-    from zhongzhuan_audio.models import Transcription
-    from zhongzhuan_audio.protocol.request import ResponseFormat
+    from zhongzhuan_audio.client import AsyncClient
 
-__all__ = ["Files", "RecordingOptions", "TranscribeOptions", "Verb", "asked_format", "run_on_recordings"]
+__all__ = ["run_on_recordings"]
 
-Verb: TypeAlias = Literal["transcribe", "translate"]
-"""Name of the client's method."""
-Format: TypeAlias = Literal["text", "json", "verbose_json", "srt", "vtt"]
+Stdin: TypeAlias = "IO[bytes] | AsyncIterator[bytes]"
 
-_FORMS: dict[Format, tuple[Form, str]] = {
-    "text": ("text", ".txt"),
-    "json": ("json", ".json"),
-    "verbose_json": ("json", ".json"),
-    "srt": ("srt", ".srt"),
-    "vtt": ("vtt", ".vtt"),
-}
-"""Of each format, what is written and the suffix of its file."""
-
-_DONE: dict[Verb, str] = {"transcribe": "transcribed", "translate": "translated"}
 _CHUNK_BYTES = 64 * 1024
-_UNTIMED_MODELS = ("gpt-4o-", "gpt-transcribe")
-"""Beginnings of the names of models that answer without times and refuse ``verbose_json``.
-
-Source: OpenAI's API reference, ``response_format`` of ``POST /v1/audio/transcriptions``.
-"""
-
-
-def _check_file(_: object, name: str) -> None:
-    # cyclopts hands on whatever begins with a hyphen, since a lone one is wanted.
-    if name.startswith("-") and name != STDIN and not os.path.lexists(name):
-        raise CycloptsError(msg=f"Unknown option: {name}.")
-
-
-@Parameter(name="*")
-@attrs.frozen(kw_only=True)
-class RecordingOptions:
-    """What may stand on the command line beside the recordings."""
-
-    format: Annotated[Format, Parameter(help="text, json, verbose_json, srt or vtt.", show_choices=False)] = "text"
-    output_dir: Annotated[Path | None, Parameter(metavar="DIR", help="Write there, a file for each recording.")] = None
-    prompt: Annotated[str | None, Parameter(metavar="TEXT", help="Words that it is likely to hold.")] = None
-    model: Annotated[str, Parameter(metavar="NAME", help="The model to ask.")] = "whisper-1"
-    temperature: Annotated[float | None, Parameter(metavar="NUMBER", help="Sampling temperature, 0 to 1.")] = None
-    concurrency: Annotated[
-        int, Parameter(metavar="N", help="How many recordings at once.", validator=Number(gte=1))
-    ] = 4
-    local: Local = False
-
-
-@Parameter(name="*")
-@attrs.frozen(kw_only=True)
-class TranscribeOptions(RecordingOptions):
-    """The same, and what only a transcription has. It stands here, since cyclopts resolves both in one module."""
-
-    language: Annotated[str | None, Parameter(metavar="CODE", help="What is spoken: zh, en, yue ...")] = None
-
-
-Files: TypeAlias = Annotated[
-    str,
-    Parameter(
-        name="FILE", help="Recordings; - reads stdin.", required=True, allow_leading_hyphen=True, validator=_check_file
-    ),
-]
+_NAMED = 20
+"""How many recordings a command that is to be typed may name."""
 
 
 def run_on_recordings(
@@ -98,7 +50,7 @@ def run_on_recordings(
     options: RecordingOptions,
     relay: RelayOptions,
     arguments: Mapping[str, Any],
-    check: Callable[..., object],
+    check: Callable[..., tuple[Field, ...]],
 ) -> int:
     """Do one thing to each recording, and return the exit code.
 
@@ -107,99 +59,218 @@ def run_on_recordings(
         files: Names, as they were given.
         options: Those of the command line.
         relay: Which relay is asked.
-        arguments: What the client's method is given, the recording aside.
-        check: Takes the same, and finds what is wrong with it before any request.
+        arguments: What the client's method is given, the recordings aside.
+        check: Takes the same, finds what is wrong with it before any request, and returns what goes out.
 
     Raises:
         ConfigurationError: An option is wrong; nothing was sent.
     """
-    counts = resolve_names(files)
-    names = tuple(counts)
-    check(**arguments)
+    fields = check(**arguments)
     check_local(relay, local=options.local)
-    _check(options, names)
-    if (repeats := describe_repeats(counts)) is not None:
-        complain(repeats)
+    options.check(files)
+    found = find_recordings(files, listed=options.files_from, null=options.null)
+    options.check_found(found)
+    for line in found.complaints:
+        complain(line)
     with sigterm_interrupts() as interruption:
         try:
-            return _work_through(verb, names, options, relay, arguments)
+            if options.dry_run:
+                code = _estimate(verb, found, options, fields)
+            else:
+                code = _Run(verb, files, options, relay, arguments, found).work_through()
         except KeyboardInterrupt as interrupt:
-            complain(str(interrupt) or "zhongzhuan-audio: interrupted")
+            for line in interrupt.args or ("zhongzhuan-audio: interrupted",):
+                complain(line)
             return interruption.exit_code
+    return FAILED if found.unread and code == OK else code
 
 
-def _work_through(
-    verb: Verb, names: Sequence[str], options: RecordingOptions, relay: RelayOptions, arguments: Mapping[str, Any]
-) -> int:
-    """Do it.
-
-    Raises:
-        KeyboardInterrupt: Interrupted, with a sum of what is done where the work had begun.
-    """
+def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple[Field, ...]) -> int:
+    """Say what would be sent, and return the exit code."""
+    question = fields + ((TRANSLATION,) if verb == "translate" else ()) + ((LOCAL,) if options.local else ())
     with ExitStack() as stack:
-        stack.enter_context(logging_to_stderr(wanted=relay.verbose))
-        client = open_client(relay, local=options.local, limits=Limits(max_concurrency=options.concurrency))
-        jobs = _jobs(options, names)
-        read_already = {STDIN: stack.enter_context(_kept_stdin())} if STDIN in names else {}
-        reporter = Reporter(len(jobs), bar=not relay.verbose)
-        form, suffix = _FORMS[options.format]
+        stdin = _stdin(found.recordings, stack)
+        jobs = [
+            (each.label, Job(stdin, filename="stdin") if each.name == STDIN and stdin is not None else Job(each.name))
+            for each in found.recordings
+        ]
+        tell = print_bytes if options.json else None
+        work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell)
+        total = asyncio.run(work)
+    if options.json:
+        print_bytes(json_line({"summary": total.as_dict()}))
+    else:
+        print_text("".join(f"{one_line(line)}\n" for line in total.lines()))
+    return FAILED if total.unusable else OK
 
-        async def ask(name: str, sent: Callable[[int, int], None] | None) -> Transcription:
-            file = read_already.get(name, name)
-            if isinstance(file, AudioSourceError):
-                raise file
-            filename = "stdin" if name == STDIN else None
-            call = getattr(client, verb)
-            transcription: Transcription = await call(file, filename=filename, on_progress=sent, **arguments)
-            return transcription
 
-        work = Work(ask, form=form, suffix=suffix, reporter=reporter)
+class _Run:
+    """The work on what was found."""
 
-        async def go_through() -> None:
-            async with client:
-                await work.run(jobs, concurrency=options.concurrency)
+    def __init__(
+        self,
+        verb: Verb,
+        files: Sequence[str],
+        options: RecordingOptions,
+        relay: RelayOptions,
+        arguments: Mapping[str, Any],
+        found: Found,
+    ) -> None:
+        self._verb: Verb = verb
+        self._files = files
+        self._options = options
+        self._relay = relay
+        self._arguments = arguments
+        self._recordings = found.recordings
+        self._are_many = found.are_many
+        self._budget = options.budget()
+        self._tally = Tally(options.price_per_minute)
+        self._was_interrupted = False
 
+    def work_through(self) -> int:
+        """Do it, and return the exit code.
+
+        Raises:
+            KeyboardInterrupt: Interrupted, with a sum of what is done where the work had begun.
+        """
+        options, total = self._options, len(self._recordings)
+        with ExitStack() as stack:
+            stack.enter_context(logging_to_stderr(wanted=self._relay.verbose))
+            limits = Limits(max_concurrency=options.concurrency)
+            client = open_client(self._relay, local=options.local, limits=limits)
+            targets = self._targets()
+            report = None
+            if options.output_dir is not None and self._are_many:
+                report = stack.enter_context(Report(options.output_dir))
+            reporter = Reporter(total, bar=not self._relay.verbose, lines=not options.json)
+            work = Work(
+                targets,
+                formats=options.formats,
+                tally=self._tally,
+                reporter=reporter,
+                report=report,
+                as_json=options.json,
+                has_journal=options.journal_path is not None,
+                stdin=_stdin(self._recordings, stack),
+            )
+            try:
+                with reporter:
+                    asyncio.run(self._go_through(client, work))
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(*self._interrupted(work)) from None
+            except JournalError as error:
+                complain(f"zhongzhuan-audio: {in_options(error)}")
+                self._tally.is_broken = True
+            finally:
+                if report is not None:
+                    report.leave_out(recording.label for recording in self._recordings)
+        if report is not None and report.error is not None:
+            complain(f"cannot write the report: {report.error.strerror or report.error}")
+        return self._finished(work, reporter)
+
+    def _targets(self) -> list[Target]:
+        """Settle where each transcript goes, and that it can be written.
+
+        Raises:
+            ConfigurationError: It cannot.
+        """
+        folder = self._options.output_dir
+        if folder is None:
+            return [Target(recording=recording) for recording in self._recordings]
+        prepare_folder(folder)
+        suffixes = {UNTIMED_SUFFIX, *(FORMATS[name][1] for name in self._options.formats)}
+        places = plan_targets(self._recordings, folder, suffixes, reserved=REPORTS)
+        return [Target(recording=each, place=place) for each, place in zip(self._recordings, places, strict=True)]
+
+    async def _go_through(self, client: AsyncClient, work: Work) -> None:
+        options = self._options
+        call = getattr(client, f"{self._verb}_many")
+        async with client:
+            many = call(
+                work.jobs(),
+                concurrency=options.concurrency,
+                # Whoever follows it has each recording's length read from its header.
+                on_progress=(lambda _: None) if self._are_many else None,
+                budget=self._budget,
+                journal=options.journal_path,
+                **self._arguments,
+            )
+            async with many as outcomes:
+                if not self._are_many:
+                    await work.take(outcomes)
+                    return
+                with first_ctrl_c(lambda: self._stop(work)):
+                    await work.take(outcomes)
+
+    def _stop(self, work: Work) -> None:
+        self._was_interrupted = True
+        work.stop()
+        complain(f"waiting for {work.under_way} under way; Ctrl-C again breaks off")
+
+    def _finished(self, work: Work, reporter: Reporter) -> int:
+        """Print what belongs on stdout, and sum up."""
+        code = INTERRUPTED if self._was_interrupted else self._tally.exit_code
+        if self._options.json:
+            print_bytes(json_line({"summary": self._tally.as_dict(len(self._recordings))}))
+        if self._are_many:
+            self._sum_up(work)
+        if work.output is None:
+            return code
         try:
-            with reporter:
-                asyncio.run(go_through())
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(_interrupted(verb, work, len(jobs), local=options.local)) from None
-    return _finished(verb, work, reporter, len(jobs))
+            taken = print_bytes(work.output.encode("utf-8", "replace"))
+        except OSError as error:
+            complain(f"cannot write to stdout: {error.strerror or error} — the transcript follows")
+            reporter.rescue(work.output)
+            taken = False
+        return code if taken else FAILED
+
+    def _sum_up(self, work: Work) -> None:
+        begin = "interrupted: " if self._was_interrupted else ""
+        complain(begin + self._tally.summary(self._verb, len(self._recordings)))
+        for line in self._tally.causes():
+            complain(line)
+        if self._budget is not None:
+            complain(describe_left(self._budget))
+        if (again := self._again(work)) is not None:
+            complain(again)
+
+    def _again(self, work: Work) -> str | None:
+        """Return a line with the command that asks for what is not done; None where all is."""
+        if self._tally.done == len(self._recordings):
+            return None
+        if self._options.journal_path is not None:
+            return f"to go on: {command_line(self._verb, self._files, self._options, self._relay)}"
+        names = work.undone()
+        if len(names) > _NAMED:
+            return f"to go on, name the {len(names)} that are not done, or keep a journal next time: --journal FILE"
+        # The list is of no use any more: some of its names are done.
+        options = attrs.evolve(self._options, files_from=None, null=False)
+        return f"to go on: {command_line(self._verb, names, options, self._relay)}"
+
+    def _interrupted(self, work: Work) -> list[str]:
+        """Return what is to be said where the work was broken off."""
+        bill = "" if self._options.local or not work.under_way else " (the relay may bill them)"
+        done, failed = self._tally.done, self._tally.failed
+        counts = f"{done} {DONE[self._verb]}, {failed} failed, {work.under_way} under way{bill}"
+        lines = [f"interrupted: {counts}, {len(self._recordings) - done - failed - work.under_way} not sent"]
+        if self._are_many and (again := self._again(work)) is not None:
+            lines.append(again)
+        return lines
 
 
-def _check(options: RecordingOptions, names: Sequence[str]) -> None:
-    """Find what is wrong with the options before any request, and before stdin is read.
-
-    Raises:
-        ConfigurationError: Something is.
-    """
-    if options.output_dir is None and len(names) > 1:
-        raise ConfigurationError("several recordings do not go to stdout", hint="name a folder with --output-dir")
-    if options.output_dir is None and sys.stdout is None:
-        raise ConfigurationError("stdout is closed", hint="name a folder with --output-dir")
-    if STDIN in names and sys.stdin is None:
-        raise ConfigurationError("stdin is closed", hint="name a file")
+def _stdin(recordings: Sequence[Recording], stack: ExitStack) -> Stdin | None:
+    """Return what stdin holds, read to its end, where that is one of the recordings."""
+    if all(recording.name != STDIN for recording in recordings):
+        return None
+    kept = stack.enter_context(_kept_stdin())
+    return _failing(kept) if isinstance(kept, AudioSourceError) else kept
 
 
-def asked_format(format: Format, model: str) -> ResponseFormat:  # noqa: A002 - the option's name
-    """Return the format to ask the relay for: JSON is what relays get right, and subtitles are rendered here."""
-    if format in {"text", "json"}:
-        return "json"
-    timed = not model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
-    return "verbose_json" if timed or format == "verbose_json" else "json"
-
-
-def _jobs(options: RecordingOptions, names: Sequence[str]) -> list[Job]:
-    """Settle where each transcript goes, and that it can be written.
-
-    Raises:
-        ConfigurationError: It cannot.
-    """
-    if options.output_dir is None:
-        return [Job(name=name) for name in names]
-    prepare_folder(options.output_dir)
-    places = plan_targets(names, options.output_dir, {_FORMS[options.format][1], UNTIMED_SUFFIX})
-    return [Job(name=name, place=place) for name, place in zip(names, places, strict=True)]
+async def _failing(error: AudioSourceError) -> AsyncIterator[bytes]:
+    """Be a recording that cannot be read."""
+    for _ in range(1):
+        raise error
+    yield b""
 
 
 @contextmanager
@@ -223,27 +294,3 @@ def _kept_stdin() -> Iterator[IO[bytes] | AudioSourceError]:
             yield AudioSourceError(f"cannot read stdin: {error.strerror or error}", source="stdin")
         else:
             yield kept if left >= 0 else too_long("stdin", MAX_SPOOLED_BYTES)
-
-
-def _finished(verb: Verb, work: Work, reporter: Reporter, total: int) -> int:
-    """Print what belongs on stdout, and sum up."""
-    if total > 1:
-        complain(f"{len(work.kept)} {_DONE[verb]}, {len(work.failed)} failed")
-    if work.output is None:
-        return work.exit_code
-    try:
-        taken = print_bytes(work.output.encode("utf-8", "replace"))
-    except OSError as error:
-        complain(f"cannot write to stdout: {error.strerror or error} — the transcript follows")
-        reporter.rescue(work.output)
-        taken = False
-    return work.exit_code if taken else FAILED
-
-
-def _interrupted(verb: Verb, work: Work, total: int, *, local: bool) -> str:
-    under_way = work.begun - len(work.kept) - len(work.failed)
-    bill = "" if local or not under_way else " (the relay may bill them)"
-    return (
-        f"interrupted: {len(work.kept)} {_DONE[verb]}, {len(work.failed)} failed, "
-        f"{under_way} under way{bill}, {total - work.begun} not sent"
-    )

@@ -6,20 +6,25 @@ import errno
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from zhongzhuan_audio.cli.wording import in_options
-from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
+from zhongzhuan_audio.cli.wording import reason_of
+from zhongzhuan_audio.errors import AudioSourceError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from zhongzhuan_audio.cli.tally import Tally
+
 __all__ = ["Reporter", "complain", "logging_to_stderr", "one_line", "print_bytes"]
 
-_NAME_WIDTH = 48
+_NAME_WIDTH = 100
+_ROWS = 8
+"""How many uploads are shown."""
 
 
 def one_line(text: str) -> str:
@@ -89,23 +94,27 @@ class Reporter(AbstractContextManager["Reporter"]):
     Its methods may be called from any thread.
     """
 
-    def __init__(self, total: int, *, bar: bool = True) -> None:
+    def __init__(self, total: int, *, bar: bool = True, lines: bool = True) -> None:
         """Make a reporter.
 
         Args:
             total: How many recordings there are.
             bar: Whether a terminal may get a bar; it does not go with a log.
+            lines: Whether what is done gets a line each, too, where there is no bar.
         """
         self._total = total
+        self._lines = lines
         self._progress = _progress() if bar and sys.stderr is not None and sys.stderr.isatty() else None
         self._whole: TaskID | None = None
+        self._rows: dict[str, TaskID] = {}
+        self._began = time.monotonic()
 
     def __enter__(self) -> Self:
         """Show the bar."""
         if self._progress is not None:
             self._progress.start()
             if self._total > 1:
-                self._whole = self._progress.add_task("all", total=self._total)
+                self._whole = self._progress.add_task(f"0 of {self._total}", total=self._total)
         return self
 
     def __exit__(
@@ -123,9 +132,14 @@ class Reporter(AbstractContextManager["Reporter"]):
             with suppress(OSError):
                 self._progress.console.print(one_line(text), soft_wrap=True)
 
+    def done(self, text: str) -> None:
+        """Write a line about a recording that is done; of many on a terminal, the bar tells enough."""
+        if self._lines and self._whole is None:
+            self.say(text)
+
     def fail(self, label: str, error: Exception) -> None:
         """Name a recording and why it failed."""
-        reason = str(in_options(error)) if isinstance(error, ZhongzhuanError) else f"{type(error).__name__}: {error}"
+        reason = reason_of(error)
         named = isinstance(error, AudioSourceError) and label in reason
         self.say(reason if named else f"{label}: {reason}")
 
@@ -134,24 +148,29 @@ class Reporter(AbstractContextManager["Reporter"]):
         for line in text.splitlines():
             self.say(line)
 
-    @contextmanager
-    def following(self, label: str) -> Iterator[Callable[[int, int], None] | None]:
-        """Show one recording's upload in the bar; give what to call with the bytes sent and their total."""
+    def sent(self, label: str) -> Callable[[int, int], None] | None:
+        """Return what to call with the bytes of a recording that are sent and their total; None without a bar."""
         if self._progress is None:
-            yield None
-            return
-        progress, task = self._progress, self._progress.add_task(one_line(label), total=None)
+            return None
+        progress = self._progress
 
         def sent(sent_bytes: int, total_bytes: int) -> None:
+            if label not in self._rows:
+                self._rows[label] = progress.add_task(one_line(label), total=None, visible=len(self._rows) < _ROWS)
             waiting = sent_bytes >= total_bytes
-            progress.update(task, completed=sent_bytes, total=None if waiting else total_bytes)
+            progress.update(self._rows[label], completed=sent_bytes, total=None if waiting else total_bytes)
 
-        try:
-            yield sent
-        finally:
-            progress.remove_task(task)
-            if self._whole is not None:
-                progress.advance(self._whole)
+        return sent
+
+    def ended(self, label: str, tally: Tally) -> None:
+        """Show that a recording has come to its end, and how far they all are."""
+        if self._progress is None:
+            return
+        if (row := self._rows.pop(label, None)) is not None:
+            self._progress.remove_task(row)
+        if self._whole is not None:
+            told = tally.progress(self._total, time.monotonic() - self._began)
+            self._progress.update(self._whole, completed=tally.ended, description=told)
 
 
 def _progress() -> Progress:

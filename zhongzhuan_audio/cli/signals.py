@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -12,7 +13,7 @@ import attrs
 
 from zhongzhuan_audio.cli.exit_codes import HUNG_UP, INTERRUPTED, TERMINATED
 
-__all__ = ["Interruption", "sigterm_interrupts"]
+__all__ = ["Interruption", "first_ctrl_c", "sigterm_interrupts"]
 
 
 _EXIT_CODES: dict[int, int] = {signal.SIGTERM: TERMINATED}
@@ -46,7 +47,7 @@ def sigterm_interrupts() -> Iterator[Interruption]:
         # asyncio's own handler, as long as it runs: it cancels the work, and the work cleans up.
         interrupt = signal.getsignal(signal.SIGINT)
         if callable(interrupt):
-            interrupt(signal.SIGINT, frame)
+            interrupt(number, frame)
         else:
             raise KeyboardInterrupt
 
@@ -57,3 +58,31 @@ def sigterm_interrupts() -> Iterator[Interruption]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def first_ctrl_c(stop: Callable[[], None]) -> Iterator[None]:
+    """Have the first Ctrl-C call `stop` on the running loop, as long as the block runs; the next ones end the work.
+
+    Where Ctrl-C is ignored, or comes to a thread other than the main one, it stays as it is.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not in_main or not callable(before):
+        yield
+        return
+    loop, interrupt, is_first = asyncio.get_running_loop(), before, True
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal is_first
+        if is_first and number == signal.SIGINT:
+            is_first = False
+            loop.call_soon_threadsafe(stop)
+        else:
+            interrupt(number, frame)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -14,7 +14,7 @@ from cyclopts import CycloptsError, Parameter
 
 from zhongzhuan_audio.cli.asking import Local, RelayOptions, ask, end_in_order, print_whole
 from zhongzhuan_audio.cli.exit_codes import FAILED, OK
-from zhongzhuan_audio.cli.plan import STDIN
+from zhongzhuan_audio.cli.named import STDIN
 from zhongzhuan_audio.cli.render import complain
 from zhongzhuan_audio.errors import ConfigurationError, MissingExtraError, ZhongzhuanError
 

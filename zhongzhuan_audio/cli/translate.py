@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zhongzhuan_audio.cli.asking import RelayOptions
-from zhongzhuan_audio.cli.recordings import Files, RecordingOptions, asked_format, run_on_recordings
+from zhongzhuan_audio.cli.options import Files, RecordingOptions, asked_format
 
 __all__ = ["translate"]
 
@@ -17,12 +17,14 @@ def translate(*files: Files, options: RecordingOptions = _DEFAULTS, relay: Relay
     One recording's text goes to stdout; with --output-dir each gets a file. Many
     relays only transcribe.
     """
+    # What they import takes a fifth of a second that --help does not need.
+    from zhongzhuan_audio.cli.recordings import run_on_recordings
     from zhongzhuan_audio.protocol.request import translation_fields
 
     arguments = {
         "model": options.model,
         "prompt": options.prompt,
-        "response_format": asked_format(options.format, options.model),
+        "response_format": asked_format(options.formats, options.model),
         "temperature": options.temperature,
     }
     return run_on_recordings("translate", files, options, relay, arguments, translation_fields)

@@ -7,7 +7,7 @@ import re
 from zhongzhuan_audio.advice import for_the_command
 from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
 
-__all__ = ["in_options"]
+__all__ = ["in_options", "reason_of"]
 
 _TEXT = re.compile(r"\Ainput (?=has|is)")
 _ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port)\b")
@@ -20,3 +20,8 @@ def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
         error.message = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", error.message)
         error.message = _TEXT.sub("the text ", error.message)
     return error
+
+
+def reason_of(error: Exception) -> str:
+    """Return why something failed, and what to do about it."""
+    return str(in_options(error)) if isinstance(error, ZhongzhuanError) else f"{type(error).__name__}: {error}"

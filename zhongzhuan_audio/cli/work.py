@@ -1,140 +1,254 @@
-"""The work itself: so many recordings at once, each transcript kept the moment it is there."""
+"""The work itself: recordings out, what comes of each kept the moment it is there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import IO, Any
 
 import attrs
 
-from zhongzhuan_audio.cli.exit_codes import FAILED, OK, WRONG_USAGE
-from zhongzhuan_audio.cli.plan import STDIN
-from zhongzhuan_audio.cli.render import Reporter
-from zhongzhuan_audio.errors import ConfigurationError, NoTimingError, ZhongzhuanError
-from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.batch import Job, Outcome, Outcomes
+from zhongzhuan_audio.cli.named import STDIN, Recording
+from zhongzhuan_audio.cli.outputs import keep, render
+from zhongzhuan_audio.cli.render import Reporter, print_bytes
+from zhongzhuan_audio.cli.report import Report
+from zhongzhuan_audio.cli.tally import Tally, is_unsent
+from zhongzhuan_audio.errors import (
+    AuthenticationError,
+    JournalError,
+    NoTimingError,
+    QuotaExceededError,
+    StoppedError,
+    ZhongzhuanError,
+)
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.threads import finish, in_thread
 
-__all__ = ["UNTIMED_SUFFIX", "Ask", "Form", "Job", "Work"]
+__all__ = ["Target", "Work", "json_line"]
 
-Form: TypeAlias = Literal["text", "json", "srt", "vtt"]
-"""What a transcript is written as."""
-
-Ask: TypeAlias = Callable[[str, Callable[[int, int], None] | None], Awaitable[Transcription]]
-"""Transcribes the recording of a name, and tells the bytes sent and their total on the way."""
-
-UNTIMED_SUFFIX = ".txt"
-"""What an answer without times gets in place of a subtitle's suffix."""
+_HOPELESS = (AuthenticationError, QuotaExceededError)
+"""What ends the work: all others would be refused, too."""
+_MOST_AT_ONCE = 32
+"""Transcripts that are written at once, or wait for the disk."""
 
 
 @attrs.frozen(kw_only=True)
-class Job:
+class Target:
     """A recording, and where its transcript goes."""
 
-    name: str
-    """As it was given."""
+    recording: Recording
     place: Path | None = None
-    """Path without a suffix; None means stdout."""
-
-    @property
-    def label(self) -> str:
-        """What to call it in a message."""
-        return "stdin" if self.name == STDIN else self.name
+    """Path without a suffix; None means stdout, or nowhere but a line of JSON."""
 
 
 class Work:
-    """Goes through the recordings and counts what came of them."""
+    """Gives the recordings out, and keeps what comes of them."""
 
-    def __init__(self, ask: Ask, *, form: Form, suffix: str, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        *,
+        formats: Sequence[str],
+        tally: Tally,
+        reporter: Reporter,
+        report: Report | None = None,
+        as_json: bool = False,
+        has_journal: bool = False,
+        stdin: IO[bytes] | AsyncIterator[bytes] | None = None,
+    ) -> None:
         """Make ready.
 
         Args:
-            ask: Transcribes one recording.
-            form: What a transcript is written as.
-            suffix: Of its file.
+            targets: The recordings, in order.
+            formats: What each transcript is written as.
+            tally: Counts.
             reporter: Is told what comes of each recording.
+            report: Gets a row for each.
+            as_json: Whether a line of JSON for each goes to stdout.
+            has_journal: Whether the answers are kept in a journal, too.
+            stdin: What the recording of that name holds.
         """
-        self._ask = ask
-        self._form: Form = form
-        self._suffix = suffix
+        self._targets = targets
+        self._formats = formats
+        self._tally = tally
         self._reporter = reporter
-        self._blocked = False
+        self._report = report
+        self._as_json = as_json
+        self._has_journal = has_journal
+        self._stdin = stdin
+        self._stop_outcomes: Callable[[], None] = lambda: None
+        self._is_blocked = False
+        self._sent: set[int] = set()
+        self._done: set[int] = set()
         self.output: str | None = None
         """What belongs on stdout."""
-        self.begun: int = 0
-        self.kept: list[str] = []
-        """Names of the recordings whose transcripts are what was asked for, and where they belong."""
-        self.failed: list[Exception] = []
-
-    async def run(self, jobs: Sequence[Job], *, concurrency: int) -> None:
-        """Transcribe them all, `concurrency` at a time; no failure of one stops another."""
-        queue = iter(jobs)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(jobs))):
-                group.create_task(self._drain(queue))
+        self.is_stopped: bool = False
+        """Whether no more recordings are given out."""
 
     @property
-    def exit_code(self) -> int:
-        """What the command ends with."""
-        if not self.failed:
-            return OK
-        hopeless = not self.kept and all(isinstance(error, ConfigurationError) for error in self.failed)
-        return WRONG_USAGE if hopeless else FAILED
+    def under_way(self) -> int:
+        """How many are at the relay, or on the way to it."""
+        return len(self._sent)
 
-    async def _drain(self, queue: Iterator[Job]) -> None:
-        for job in queue:
-            self.begun += 1
-            if self._blocked:
-                self._fail(job, ZhongzhuanError("not sent", hint="see above: transcripts cannot be written"))
-                continue
+    async def jobs(self) -> AsyncIterator[Job]:
+        """Give the recordings out, in order, until the work is stopped."""
+        for index, target in enumerate(self._targets):
+            if self.is_stopped:
+                return
+            name, sent = target.recording.name, self._follow(index, target.recording.label)
+            if name == STDIN and self._stdin is not None:
+                yield Job(self._stdin, filename="stdin", on_progress=sent)
+            else:
+                yield Job(name, on_progress=sent)
+
+    def _follow(self, index: int, label: str) -> Callable[[int, int], None]:
+        show = self._reporter.sent(label)
+
+        def sent(sent_bytes: int, total_bytes: int) -> None:
+            self._sent.add(index)
+            if show is not None:
+                show(sent_bytes, total_bytes)
+
+        return sent
+
+    def stop(self) -> None:
+        """Begin nothing more; what is being asked comes to its end."""
+        self.is_stopped = True
+        self._stop_outcomes()
+
+    def undone(self) -> list[str]:
+        """Return the names of the recordings that are not done, in order."""
+        return [target.recording.name for index, target in enumerate(self._targets) if index not in self._done]
+
+    async def take(self, outcomes: Outcomes) -> None:
+        """Keep what comes, until there is no more.
+
+        Raises:
+            JournalError: The journal broke; all that had come before is kept.
+        """
+        self._stop_outcomes = outcomes.stop
+        if self.is_stopped:
+            outcomes.stop()
+        settling: set[asyncio.Task[None]] = set()
+        try:
+            async for outcome in outcomes:
+                settling.add(asyncio.ensure_future(self._settle(outcome)))
+                if len(settling) >= _MOST_AT_ONCE:
+                    done, settling = await asyncio.wait(settling, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+        finally:
+            # What is answered is kept, even if the work is cancelled meanwhile.
+            await finish(asyncio.gather(*settling))
+
+    async def _settle(self, outcome: Outcome) -> None:
+        target = self._targets[outcome.index]
+        label = target.recording.label
+        self._sent.discard(outcome.index)
+        error = await in_thread(self._keep, outcome, target)
+        self._tally.count(outcome, label, error)
+        if error is None:
+            self._done.add(outcome.index)
+        if self._is_blocked or isinstance(error, _HOPELESS):
+            self.stop()
+        self._reporter.ended(label, self._tally)
+
+    def _keep(self, outcome: Outcome, target: Target) -> Exception | None:
+        """Write what came of a recording, wherever it belongs; return why it failed in the end."""
+        transcription, error = outcome.transcription, outcome.error
+        if isinstance(error, JournalError) and isinstance(error.partial, Transcription):
+            transcription = error.partial
+        outputs: list[Path] = []
+        if transcription is not None:
+            unkept = self._write(transcription, target, outputs, known=outcome.from_journal)
+            error = error or unkept
+        self._tell(outcome, target, outputs, error)
+        row = _row(outcome, target.recording.label, outputs, error)
+        if self._report is not None and not is_unsent(error):
+            self._report.add(row)
+        if self._as_json:
+            self._print(row if target.place or transcription is None else {**row, **_whole(transcription)})
+        return error
+
+    def _write(
+        self, transcription: Transcription, target: Target, outputs: list[Path], *, known: bool
+    ) -> ZhongzhuanError | None:
+        """Write a transcript's files; return what went wrong."""
+        rendered = render(transcription, self._formats)
+        if target.place is None:
+            if self._as_json:
+                return None
+            self.output = "".join(rendered.texts.values())
+            return _untimed(transcription, outputs) if rendered.is_untimed else None
+        for suffix, text in rendered.texts.items():
+            path = Path(f"{target.place}{suffix}")
             try:
-                with self._reporter.following(job.label) as sent:
-                    transcription = await self._ask(job.name, sent)
-                # In a thread: it waits for the disk, and ends well even if the command is interrupted meanwhile.
-                await asyncio.to_thread(self._keep, job, transcription)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the others are paid for and go on
-                self._fail(job, error)
+                kept = keep(path, text, known=known)
+            except OSError as error:
+                return self._unwritten(path, error, text)
+            outputs.append(kept.path)
+            if kept.note is not None:
+                self._reporter.say(kept.note)
+        return _untimed(transcription, outputs) if rendered.is_untimed else None
 
-    def _fail(self, job: Job, error: Exception) -> None:
-        self.failed.append(error)
-        self._reporter.fail(job.label, error)
+    def _unwritten(self, path: Path, error: OSError, text: str) -> ZhongzhuanError:
+        """Return the error for a transcript that found no place; where nothing else has it, show it."""
+        self._is_blocked = True
+        reason = f"cannot write {path}: {error.strerror or error}"
+        if self._has_journal:
+            return ZhongzhuanError(reason, hint="its answer is in the journal: make space and run it again")
+        self._reporter.rescue(text)
+        return ZhongzhuanError(reason, hint="its transcript is above, and nothing more is sent")
 
-    def _keep(self, job: Job, transcription: Transcription) -> None:
-        suffix, untimed = self._suffix, False
-        try:
-            text = transcription.render(self._form)
-        except NoTimingError:
-            suffix, untimed, text = UNTIMED_SUFFIX, True, transcription.to_text()
-        path = None if job.place is None else Path(f"{job.place}{suffix}")
-        if path is None:
-            self.output = text
-        elif not self._written(job, path, text):
+    def _tell(self, outcome: Outcome, target: Target, outputs: Sequence[Path], error: Exception | None) -> None:
+        label = target.recording.label
+        if isinstance(error, StoppedError):
             return
-        if untimed:
-            self._fail(job, _untimed(transcription, path))
-            return
-        self.kept.append(job.name)
-        if path is not None:
-            self._reporter.say(f"{job.label} -> {path}")
-        if any(attempt.billed == "maybe" for attempt in transcription.attempts[:-1]):
-            count = len(transcription.attempts)
-            self._reporter.say(f"{job.label}: it took {count} attempts, and a failed one may have been billed")
+        if error is not None:
+            self._reporter.fail(label, error)
+        elif target.place is not None:
+            again = " (from the journal)" if outcome.from_journal else ""
+            self._reporter.done(f"{label} -> {', '.join(map(str, outputs))}{again}")
+        if error is None and outcome.maybe_billed:
+            count = len(outcome.attempts)
+            self._reporter.say(f"{label}: it took {count} attempts, and a failed one may have been billed")
 
-    def _written(self, job: Job, path: Path, text: str) -> bool:
+    def _print(self, row: Mapping[str, Any]) -> None:
         try:
-            write_text(path, text)
+            is_read = print_bytes(json_line(row))
         except OSError as error:
-            self._blocked = True
-            reason = f"cannot write {path}: {error.strerror or error}"
-            self._fail(job, ZhongzhuanError(reason, hint="its transcript follows, and nothing more is sent"))
-            self._reporter.rescue(text)
-            return False
-        return True
+            self._reporter.say(f"cannot write to stdout: {error.strerror or error}")
+            is_read = False
+        if not is_read:
+            self._is_blocked = self._tally.is_broken = True
 
 
-def _untimed(transcription: Transcription, path: Path | None) -> ZhongzhuanError:
-    where = "printed" if path is None else f"kept in {path}"
+def _row(outcome: Outcome, label: str, outputs: Sequence[Path], error: Exception | None) -> dict[str, Any]:
+    row = {**outcome.record(), "source": label, "outputs": [str(path) for path in outputs]}
+    if is_unsent(error):
+        row["status"] = "not sent"
+    elif error is not outcome.error and isinstance(error, ZhongzhuanError):
+        told = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+        row.update(status="failed", retryable=error.retryable, **told)
+    return row
+
+
+def _whole(transcription: Transcription) -> dict[str, Any]:
+    """Return what belongs into a line that is the only place of a transcript."""
+    whole = transcription.to_dict()
+    return {name: whole[name] for name in ("segments", "words") if name in whole}
+
+
+def json_line(value: object) -> bytes:
+    """Return a value as a line of JSON; half characters of a name are escapes."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _untimed(transcription: Transcription, paths: Sequence[Path]) -> ZhongzhuanError:
+    where = f"kept in {paths[-1]}" if paths else "printed"
     return NoTimingError(
         f"the answer has no times, so there are no subtitles; its text is {where}",
         hint="for subtitles ask a model that gives times, such as --model whisper-1",

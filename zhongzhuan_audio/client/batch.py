@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Unpack
 
 from zhongzhuan_audio.batch import Budget, Files, OnOutcome, Outcomes, SharedOptions, TranslationOptions
+from zhongzhuan_audio.batch.recorded import TRANSLATION
 from zhongzhuan_audio.client.many import Fields, ManyCalls, Work
 from zhongzhuan_audio.protocol.request import transcription_fields, translation_fields
 from zhongzhuan_audio.upload.references import list_references
@@ -32,7 +33,7 @@ _TRANSLATING = Work(
     method="translate",
     options=TranslationOptions.__optional_keys__,
     fields=lambda options: (translation_fields(**options), ()),
-    mark=(("", "translation"),),
+    mark=(TRANSLATION,),
 )
 
 

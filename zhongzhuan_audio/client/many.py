@@ -12,7 +12,7 @@ import attrs
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
 from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import digested, recorded
+from zhongzhuan_audio.batch.recorded import LOCAL, digested, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
@@ -34,9 +34,6 @@ _UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress"})
 """Options that do not go out as fields, and so change no answer."""
 _ITS_OWN = frozenset({"filename", "on_progress"})
 """Options that a recording can have, and many cannot share."""
-
-_LOCAL: Field = ("", "local")
-"""Marks the answers of a model on this machine: a relay's better one is still to be asked for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +108,7 @@ class ManyCalls(RecordingCalls):
                 work=work,
                 shared=shared,
                 fields=fields + reference_fields(read),
-                mark=work.mark if self._relay is None else (*work.mark, _LOCAL),
+                mark=work.mark if self._relay is None else (*work.mark, LOCAL),
                 journal=None if journal is None else await stack.enter_async_context(Journal(journal)),
                 measured=on_progress is not None or budget is not None,
             )

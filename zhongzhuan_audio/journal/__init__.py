@@ -7,5 +7,6 @@ again when its answer is there; both are on disk before anything goes on.
 
 from zhongzhuan_audio.journal.entries import Claim, Stamp
 from zhongzhuan_audio.journal.journal import Journal, key_of
+from zhongzhuan_audio.journal.view import JournalView
 
-__all__ = ["Claim", "Journal", "Stamp", "key_of"]
+__all__ = ["Claim", "Journal", "JournalView", "Stamp", "key_of"]

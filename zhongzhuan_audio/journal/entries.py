@@ -17,6 +17,7 @@ from zhongzhuan_audio.models import Transcription
 __all__ = [
     "Claim",
     "Stamp",
+    "State",
     "begin_run",
     "bury",
     "claim",
@@ -26,11 +27,15 @@ __all__ = [
     "finish",
     "keep_digest",
     "runs",
+    "state_of",
 ]
 
 Found: TypeAlias = Literal["ours", "done", "busy", "lost"]
 """Whether it is ours to ask for, was answered, is being asked for by another run (or twice by ours), or may have been
 billed in vain and is left to the user."""
+
+State: TypeAlias = Literal["started", "done", "failed", "maybe-billed"]
+"""How far a question is."""
 
 _converter = cattrs.Converter()
 
@@ -146,6 +151,12 @@ def fail(connection: sqlite3.Connection, key: bytes, error: str, *, retryable: b
         "UPDATE entries SET state=?, run=NULL, error=?, retryable=?, lost=lost+?, changed_at=? WHERE key=?",
         ("maybe-billed" if lost else "failed", error, retryable, lost, time.time(), key),
     )
+
+
+def state_of(connection: sqlite3.Connection, key: bytes) -> State | None:
+    """Return how far a question is; None where it was never asked."""
+    state: State | None = _row(connection, key)[0]
+    return state
 
 
 def digest_of(connection: sqlite3.Connection, stamp: Stamp) -> bytes | None:

@@ -1,0 +1,291 @@
+"""Folders and lists of recordings: journal, report, budget, lines of JSON, what would be sent."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from zhongzhuan_audio.cli import run
+from zhongzhuan_audio.errors import RateLimitError, UpstreamError
+from zhongzhuan_audio.relay import ScriptedAnswer
+
+
+def sound(seconds: float, pitch: int = 0) -> bytes:
+    """Return a wav file of its own."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(1)
+        out.setframerate(8000)
+        out.writeframes(bytes([pitch]) * int(8000 * seconds))
+    return file.getvalue()
+
+
+@pytest.fixture
+def calls(folder):
+    """Five recordings of a quarter of a minute each, in folders; one is a copy of another."""
+    for number, name in enumerate(("a.wav", "2024/b.wav", "2024/c.wav", "2025/x/d.wav")):
+        path = folder / "calls" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(sound(15.0, number))
+    (folder / "calls" / "2025" / "copy.wav").write_bytes(sound(15.0, 0))
+    return folder / "calls"
+
+
+def lines_of(capsys) -> list[dict[str, object]]:
+    """Return the lines of JSON on stdout."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+TREE = ["2024/b.txt", "2024/c.txt", "2025/copy.txt", "2025/x/d.txt", "a.txt"]
+
+
+def test_a_folder_has_a_tree_of_transcripts(relay, calls, folder, transcripts, capsys):
+    """Each beside its like; a copy is not paid for twice; the second run asks for nothing."""
+    assert run(["transcribe", "calls", "--output-dir", "out"]) == 0
+    assert list(transcripts(folder / "out")) == TREE
+    assert relay.request_count == 4
+    err = capsys.readouterr().err.splitlines()
+    assert err[-1] == "5 transcribed (1 of them from the journal), 0 failed, 1.0 minutes of audio"
+    assert {path.name for path in (folder / "out").iterdir() if path.is_file()} == {
+        "a.txt",
+        "journal.sqlite",
+        "report.csv",
+        "report.json",
+    }
+    assert run(["transcribe", "calls", "--output-dir", "out"]) == 0
+    assert relay.request_count == 4
+    assert "5 of them from the journal" in capsys.readouterr().err
+
+
+def test_several_formats_come_of_one_request(relay, calls, folder, transcripts, capsys):
+    """The richest that is needed is asked for."""
+    assert run(["transcribe", "calls/2024", "--output-dir", "out", "--format", "srt,json,text"]) == 0
+    assert sorted(transcripts(folder / "out")) == [f"{name}.{form}" for name in "bc" for form in ("json", "srt", "txt")]
+    assert relay.request_count == 2
+    assert {request.fields["response_format"] for request in relay.requests} == {("verbose_json",)}
+
+
+def test_several_formats_need_a_folder(relay, folder, capsys):
+    """They cannot be told apart on stdout."""
+    assert run(["transcribe", "a.mp3", "--format", "srt,json"]) == 2
+    assert "several formats do not go to stdout — name a folder with --output-dir" in capsys.readouterr().err
+    assert run(["transcribe", "calls"]) == 1
+    assert relay.request_count == 0
+
+
+def test_what_failed_is_asked_again(relay, scripted_engine, calls, folder, transcripts, capsys):
+    """By the command that the summary names; what many failures have in common is told once."""
+    limited = RateLimitError("slow down", status=429, retry_after=1000)
+    scripted_engine.script(*[limited] * 4, "你好")
+    argv = ["transcribe", "calls", "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    err = capsys.readouterr().err.splitlines()
+    assert err[-3] == "1 transcribed, 4 failed, 0.2 minutes of audio"
+    assert err[-2].startswith("  4 x RateLimitError: slow down (status 429")
+    assert err[-2].endswith(" and 1 more)")
+    assert err[-2].count("calls/") == 3
+    assert err[-1] == "to go on: zhongzhuan-audio transcribe --output-dir out --concurrency 1 calls"
+    asked = relay.request_count
+    scripted_engine.script("你好")
+    assert run(argv) == 0
+    assert list(transcripts(folder / "out")) == TREE
+    assert asked < relay.request_count <= asked + 4
+
+
+def test_the_report_has_a_row_for_each(relay, scripted_engine, calls, folder, capsys):
+    """In both files; where each transcript is, why one failed."""
+    (calls / "broken.mp3").write_text("<html>no sound</html>")
+    assert run(["transcribe", "calls", "--output-dir", "out", "--format", "text,json"]) == 1
+    rows = {row["source"]: row for row in json.loads((folder / "out" / "report.json").read_text())}
+    assert len(rows) == 6
+    done = rows["calls/2024/b.wav"]
+    assert done["outputs"] == ["out/2024/b.txt", "out/2024/b.json"]
+    assert (done["status"], done["attempts"], done["audio_s"], done["error"]) == ("done", 1, 15.0, None)
+    failed = rows["calls/broken.mp3"]
+    assert (failed["status"], failed["error"], failed["outputs"]) == ("failed", "UnsupportedAudioError", [])
+    with (folder / "out" / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = {row["source"]: row for row in csv.DictReader(file)}
+    assert table["calls/2024/b.wav"]["outputs"] == "out/2024/b.txt\nout/2024/b.json"
+    assert table["calls/broken.mp3"]["error"] == "UnsupportedAudioError"
+
+
+def test_lines_of_json(relay, scripted_engine, calls, folder, capsys):
+    """One for each recording and one in the end; without a folder the transcript is in them."""
+    assert run(["transcribe", "calls/2024", "--json", "--format", "srt"]) == 0
+    b, c, summary = lines_of(capsys)
+    assert {b["source"], c["source"]} == {"calls/2024/b.wav", "calls/2024/c.wav"}
+    assert (b["text"], b["status"], b["segments"][0]["end"], b["outputs"]) == ("你好", "done", 1.0, [])
+    assert summary["summary"] == {
+        "total": 2,
+        "done": 2,
+        "failed": 0,
+        "not_sent": 0,
+        "from_journal": 0,
+        "maybe_billed": 0,
+        "audio_s": 2.0,
+        "billed_s": 2.0,
+        "cost": None,
+    }
+    scripted_engine.script(UpstreamError("broken", status=400))
+    assert run(["transcribe", "a.mp3", "--json", "--output-dir", "out"]) == 1
+    failed, summary = lines_of(capsys)
+    assert (failed["status"], failed["status_code"], failed["text"]) == ("failed", 400, None)
+    assert summary["summary"]["failed"] == 1
+
+
+def test_a_budget_holds(relay, calls, folder, transcripts, capsys):
+    """What it has no room for is not sent, and the next run goes on where this one ended."""
+    (calls / "2025" / "copy.wav").unlink()
+    argv = ["transcribe", "calls", "--output-dir", "out", "--concurrency", "1"]
+    assert run([*argv, "--max-audio-minutes", "0.5"]) == 1
+    assert relay.request_count == 2
+    err = capsys.readouterr().err.splitlines()
+    assert "2 transcribed, 0 failed, 2 not sent" in "\n".join(err)
+    assert "left of the budget: 0 minutes" in err
+    assert err[-1].endswith("--max-audio-minutes 0.5 calls")
+    rows = json.loads((folder / "out" / "report.json").read_text())
+    assert sorted(row["status"] for row in rows) == ["done", "done", "not sent", "not sent"]
+    assert run([*argv, "--max-cost", "1", "--price-per-minute", "0.01"]) == 0
+    assert relay.request_count == 4
+    assert "cost 0.005" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        ("--max-cost 1", "--max-cost needs a price — give it with --price-per-minute"),
+        ("--null", "--null is about a list — name one with --files-from"),
+        ("--no-resume --journal x", "--no-resume keeps no journal — leave out --journal"),
+        ("- --files-from -", "stdin cannot be a recording and a list"),
+        ("--files-from none", "cannot read the list none: No such file or directory"),
+    ],
+)
+def test_what_does_not_go_together_is_told(relay, folder, capsys, argv, complaint):
+    """Before anything is sent."""
+    assert run(["transcribe", "a.mp3", *argv.split()]) == 2
+    assert complaint in capsys.readouterr().err
+    assert relay.request_count == 0
+
+
+def test_a_list_from_stdin(relay, calls, folder, transcripts, monkeypatch, capsys):
+    """As `find` gives it; the transcripts keep its paths."""
+    names = b"calls/2024/b.wav\0calls/a.wav\0"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(names)))
+    assert run(["transcribe", "--files-from", "-", "-0", "--output-dir", "out"]) == 0
+    assert list(transcripts(folder / "out")) == ["calls/2024/b.txt", "calls/a.txt"]
+
+
+def test_no_resume_asks_anew(relay, scripted_engine, calls, folder, transcripts, capsys):
+    """Without a journal; a shorter answer takes no longer one's place."""
+    argv = ["transcribe", "calls/2024", "--output-dir", "out", "--no-resume"]
+    scripted_engine.script("a long answer")
+    assert run(argv) == 0
+    assert "journal.sqlite" not in {path.name for path in (folder / "out").iterdir()}
+    scripted_engine.script("short")
+    assert run(argv) == 0
+    assert relay.request_count == 4
+    assert transcripts(folder / "out") == {
+        "b.new1.txt": "short\n",
+        "b.txt": "a long answer\n",
+        "c.new1.txt": "short\n",
+        "c.txt": "a long answer\n",
+    }
+    assert "out/b.txt holds more than the new answer, which is in out/b.new1.txt" in capsys.readouterr().err
+
+
+def test_without_a_journal_the_rest_is_named(relay, scripted_engine, calls, folder, capsys):
+    """For there is nothing that would know what is done."""
+    (calls / "broken.mp3").write_text("<html>no sound</html>")
+    assert run(["transcribe", "calls", "--json"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "to go on: zhongzhuan-audio transcribe --json calls/broken.mp3"
+
+
+def test_a_correction_by_hand_stays(relay, calls, folder, transcripts, capsys):
+    """The next run does not write over it, and writes again what is gone."""
+    argv = ["transcribe", "calls/2024", "--output-dir", "out"]
+    assert run(argv) == 0
+    (folder / "out" / "b.txt").write_text("您\n")
+    (folder / "out" / "c.txt").unlink()
+    assert run(argv) == 0
+    assert transcripts(folder / "out") == {"b.txt": "您\n", "c.txt": "你好\n"}
+    assert relay.request_count == 2
+    assert "out/b.txt differs from the journal's answer, and is left as it is" in capsys.readouterr().err
+
+
+def test_a_journal_elsewhere(relay, calls, folder, capsys):
+    """It is where it is told to be, and serves without a folder of transcripts."""
+    for _ in range(2):
+        assert run(["transcribe", "calls/2024", "--json", "--journal", "kept.sqlite"]) == 0
+    assert relay.request_count == 2
+    assert [line.get("from_journal") for line in lines_of(capsys)[3:5]] == [True, True]
+
+
+def test_a_dry_run_sends_nothing(relay, calls, folder, monkeypatch, capsys):
+    """It says what would be sent and what it would cost, needs no key, and makes no folder."""
+    monkeypatch.delenv("ZHONGZHUAN_API_KEY")
+    (calls / "broken.mp3").write_text("<html>no sound</html>")
+    argv = ["transcribe", "calls", "--output-dir", "out", "--price-per-minute", "0.6", "--dry-run"]
+    assert run(argv) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[:4] == [
+        "4 would be sent: 1.0 minutes of audio",
+        "they would cost 0.6",
+        "1 the same as another, and would not be sent",
+        "1 cannot be sent:",
+    ]
+    assert out[4].startswith("  calls/broken.mp3")
+    assert relay.request_count == 0
+    assert not (folder / "out").exists()
+
+
+def test_a_dry_run_knows_the_journal(relay, scripted_engine, calls, folder, capsys):
+    """What is done costs nothing; what failed would be sent again; another option makes it all new."""
+    scripted_engine.script("one", ScriptedAnswer(400, '{"error": {"message": "no"}}'), "two")
+    argv = ["transcribe", "calls", "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    capsys.readouterr()
+    assert run([*argv, "--dry-run", "--json"]) == 0
+    *rows, summary = lines_of(capsys)
+    assert [row["status"] for row in rows].count("failed before") == 1
+    assert summary["summary"] == {
+        "total": 5,
+        "to_send": 1,
+        "audio_s": 15.0,
+        "unknown_length": 0,
+        "cost": None,
+        "copy": 1,
+        "done": 3,
+        "failed_before": 1,
+    }
+    assert run([*argv, "--dry-run", "--language", "en"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "4 would be sent: 1.0 minutes of audio"
+
+
+def test_a_reader_that_leaves_ends_the_work(relay, scripted_engine, calls, start):
+    """Nothing more is paid for when nobody reads the lines."""
+    scripted_engine.delay_s = 0.5
+    process = start("transcribe", "calls", "--json", "--concurrency", "1")
+    process.stdout.close()
+    process.stdin.close()
+    assert process.wait(30) == 1
+    assert relay.request_count < 4
+
+
+def test_a_path_in_the_way_ends_the_work(relay, calls, folder, capsys):
+    """The answer is in the journal, and nothing more is sent."""
+    (folder / "out").mkdir()
+    (folder / "out" / "2024").write_text("a file")
+    argv = ["transcribe", "calls/2024/b.wav", "calls", "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    err = capsys.readouterr().err
+    assert "its answer is in the journal: make space and run it again" in err
+    (Path("out") / "2024").unlink()
+    assert run(argv) == 0
+    assert relay.request_count == 4

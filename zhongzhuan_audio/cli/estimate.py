@@ -1,0 +1,125 @@
+"""``--dry-run``: what would be sent, and what that would cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from zhongzhuan_audio.batch.survey import Finding, survey
+from zhongzhuan_audio.cli.wording import in_options
+from zhongzhuan_audio.cli.work import json_line
+from zhongzhuan_audio.errors import ZhongzhuanError
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.batch import Job
+    from zhongzhuan_audio.protocol.form import Field
+
+__all__ = ["Estimate", "estimate"]
+
+_SENT = frozenset({"new", "failed before", "maybe billed"})
+
+
+@attrs.define
+class Estimate:
+    """The sum of what was found."""
+
+    price_per_minute: float | None = None
+    counts: Counter[str] = attrs.field(factory=Counter)
+    """Recordings by their prospects."""
+    audio_s: float = 0.0
+    """Seconds of audio in those that would be sent."""
+    unknown: int = 0
+    """How many of these do not tell their length."""
+    unusable: list[str] = attrs.field(factory=list)
+    """A line for each that cannot be sent."""
+
+    @property
+    def sent(self) -> int:
+        """How many would be sent."""
+        return sum(self.counts[prospect] for prospect in _SENT)
+
+    @property
+    def cost(self) -> float | None:
+        """What these would cost; None without a price."""
+        return None if self.price_per_minute is None else self.audio_s / 60 * self.price_per_minute
+
+    def count(self, label: str, finding: Finding) -> None:
+        """Count a recording."""
+        self.counts[finding.prospect] += 1
+        if finding.error is not None:
+            self.unusable.append(_complaint(label, finding.error))
+        elif finding.prospect in _SENT:
+            self.audio_s += finding.audio_s or 0.0
+            self.unknown += finding.audio_s is None
+
+    def lines(self) -> Iterator[str]:
+        """Yield the sum in lines."""
+        unknown = f", and {self.unknown} of unknown length" if self.unknown else ""
+        yield f"{self.sent} would be sent: {self.audio_s / 60:.1f} minutes of audio{unknown}"
+        if self.cost is not None:
+            yield f"they would cost {self.cost:.4g}"
+        told = {
+            "done": "done: the journal has the answer",
+            "copy": "the same as another, and would not be sent",
+            "failed before": "of those to be sent failed in an earlier run",
+            "maybe billed": "of those to be sent may have been billed in an earlier run",
+            "unusable": "cannot be sent:",
+        }
+        for prospect, words in told.items():
+            if self.counts[prospect]:
+                yield f"{self.counts[prospect]} {words}"
+        for line in self.unusable:
+            yield f"  {line}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the sum for programs; `audio_s` in seconds."""
+        return {
+            "total": self.counts.total(),
+            "to_send": self.sent,
+            "audio_s": round(self.audio_s, 3),
+            "unknown_length": self.unknown,
+            "cost": self.cost,
+            **{prospect.replace(" ", "_"): count for prospect, count in sorted(self.counts.items())},
+        }
+
+
+async def estimate(
+    jobs: Sequence[tuple[str, Job]],
+    question: tuple[Field, ...],
+    journal: Path | None,
+    price_per_minute: float | None,
+    tell: Callable[[bytes], object] | None,
+) -> Estimate:
+    """Look at recordings, and sum up what they would come to.
+
+    Args:
+        jobs: What to call each, and the recording.
+        question: What goes out with each, and what a journal's key holds beside.
+        journal: Path of the journal; None where there is none.
+        price_per_minute: Of audio; None where it is not known.
+        tell: Gets a line of JSON for each.
+
+    Raises:
+        JournalError: The journal cannot be read.
+    """
+    total, labels = Estimate(price_per_minute), iter(label for label, _ in jobs)
+    async for finding in survey([job for _, job in jobs], question, journal):
+        label = next(labels)
+        total.count(label, finding)
+        if tell is not None:
+            told = {"source": label, "status": finding.prospect, "audio_s": finding.audio_s}
+            tell(json_line(told if finding.error is None else {**told, "message": _reason(finding.error)}))
+    return total
+
+
+def _reason(error: ZhongzhuanError | OSError) -> str:
+    return str(in_options(error)) if isinstance(error, ZhongzhuanError) else str(error)
+
+
+def _complaint(label: str, error: ZhongzhuanError | OSError) -> str:
+    reason = _reason(error)
+    return reason if label in reason else f"{label}: {reason}"

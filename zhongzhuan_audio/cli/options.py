@@ -1,0 +1,179 @@
+"""What may stand on the command line of the commands that take recordings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import attrs
+from cyclopts import CycloptsError, Parameter
+from cyclopts.validators import Number
+
+from zhongzhuan_audio.cli.asking import Local
+from zhongzhuan_audio.cli.named import STDIN, Found
+from zhongzhuan_audio.cli.outputs import parse_formats
+from zhongzhuan_audio.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.batch import Budget
+    from zhongzhuan_audio.protocol.request import ResponseFormat
+
+__all__ = ["Files", "RecordingOptions", "TranscribeOptions", "asked_format"]
+
+_JOURNAL = "journal.sqlite"
+_UNTIMED_MODELS = ("gpt-4o-", "gpt-transcribe")
+"""Beginnings of the names of models that answer without times and refuse ``verbose_json``.
+
+Source: OpenAI's API reference, ``response_format`` of ``POST /v1/audio/transcriptions``.
+"""
+
+
+def _check_file(_: object, name: str) -> None:
+    # cyclopts hands on whatever begins with a hyphen, since a lone one is wanted.
+    if name.startswith("-") and name != STDIN and not os.path.lexists(name):
+        raise CycloptsError(msg=f"Unknown option: {name}.")
+
+
+_AMOUNT = Number(gte=0)
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class RecordingOptions:
+    """What may stand beside the recordings."""
+
+    format: Annotated[
+        str,
+        Parameter(metavar="FORMAT", help="text (if not given), srt, vtt, json; two: srt,json", show_default=False),
+    ] = "text"
+    output_dir: Annotated[Path | None, Parameter(metavar="DIR", help="Write there, files for each recording.")] = None
+    files_from: Annotated[
+        Path | None,
+        Parameter(metavar="LIST", help="File with names, one a line; - is stdin.", allow_leading_hyphen=True),
+    ] = None
+    null: Annotated[
+        bool, Parameter(name=("--null", "-0"), help="A NUL ends each name in LIST.", show_default=False)
+    ] = False
+    prompt: Annotated[str | None, Parameter(metavar="TEXT", help="Words that it is likely to hold.")] = None
+    model: Annotated[str, Parameter(metavar="NAME", help="The model to ask.")] = "whisper-1"
+    temperature: Annotated[float | None, Parameter(metavar="NUMBER", help="Sampling temperature, 0 to 1.")] = None
+    concurrency: Annotated[
+        int, Parameter(metavar="N", help="How many recordings at once.", validator=Number(gte=1))
+    ] = 4
+    no_resume: Annotated[bool, Parameter(help="Ask all anew, and keep no journal.", show_default=False)] = False
+    journal: Annotated[Path | None, Parameter(metavar="FILE", help="Keep the journal there, not in DIR.")] = None
+    max_audio_minutes: Annotated[
+        float | None, Parameter(metavar="N", help="Send no more minutes of audio.", validator=_AMOUNT)
+    ] = None
+    max_requests: Annotated[int | None, Parameter(metavar="N", help="Pay for no more requests.", validator=_AMOUNT)] = (
+        None
+    )
+    max_cost: Annotated[float | None, Parameter(metavar="N", help="Spend no more.", validator=_AMOUNT)] = None
+    price_per_minute: Annotated[
+        float | None, Parameter(metavar="N", help="What a minute of audio costs.", validator=Number(gt=0))
+    ] = None
+    unknown_minutes: Annotated[
+        float | None, Parameter(metavar="N", help="Minutes to count where no length is told.", validator=_AMOUNT)
+    ] = None
+    dry_run: Annotated[bool, Parameter(help="Send nothing; tell what would be.", show_default=False)] = False
+    json: Annotated[bool, Parameter(help="Print a line of JSON for each recording.", show_default=False)] = False
+    local: Local = False
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """What each transcript is written as.
+
+        Raises:
+            ConfigurationError: It names no format.
+        """
+        return parse_formats(self.format)
+
+    @property
+    def journal_path(self) -> Path | None:
+        """Where the journal is; None where there is none."""
+        if self.no_resume:
+            return None
+        return self.journal or (None if self.output_dir is None else self.output_dir / _JOURNAL)
+
+    def budget(self) -> Budget | None:
+        """Return what may be spent; None where that has no limit.
+
+        Raises:
+            ConfigurationError: There is a cost without a price.
+        """
+        from zhongzhuan_audio.batch import Budget
+
+        if self.max_audio_minutes is None and self.max_requests is None and self.max_cost is None:
+            return None
+        if self.max_cost is not None and self.price_per_minute is None:
+            raise ConfigurationError("--max-cost needs a price", hint="give it with --price-per-minute")
+        return Budget(
+            audio_minutes=self.max_audio_minutes,
+            requests=self.max_requests,
+            cost=self.max_cost,
+            price_per_minute=self.price_per_minute,
+            unknown_minutes=self.unknown_minutes,
+        )
+
+    def check(self, names: Sequence[str]) -> None:
+        """Find what does not go together, before any name is looked at.
+
+        Args:
+            names: The recordings on the command line.
+
+        Raises:
+            ConfigurationError: Something does not.
+        """
+        if self.null and self.files_from is None:
+            raise ConfigurationError("--null is about a list", hint="name one with --files-from")
+        if self.no_resume and self.journal is not None:
+            raise ConfigurationError("--no-resume keeps no journal", hint="leave out --journal")
+        if sys.stdin is None and (STDIN in names or str(self.files_from) == STDIN):
+            raise ConfigurationError("stdin is closed", hint="name a file")
+        if STDIN in names and str(self.files_from) == STDIN:
+            raise ConfigurationError("stdin cannot be a recording and a list", hint="write the list to a file")
+        if self.output_dir is None and not self.json and len(self.formats) > 1:
+            raise ConfigurationError("several formats do not go to stdout", hint="name a folder with --output-dir")
+
+    def check_found(self, found: Found) -> None:
+        """Find out whether there is a place for what would come.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        if self.output_dir is not None or self.dry_run:
+            return
+        if found.are_many and not self.json:
+            raise ConfigurationError("several recordings do not go to stdout", hint="name a folder with --output-dir")
+        if sys.stdout is None:
+            raise ConfigurationError("stdout is closed", hint="name a folder with --output-dir")
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class TranscribeOptions(RecordingOptions):
+    """The same, and what only a transcription has. It stands here, since cyclopts resolves both in one module."""
+
+    language: Annotated[str | None, Parameter(metavar="CODE", help="What is spoken: zh, en, yue ...")] = None
+
+
+Files: TypeAlias = Annotated[
+    str,
+    Parameter(
+        name="FILE",
+        help="Recordings, or folders of them; - reads stdin.",
+        allow_leading_hyphen=True,
+        validator=_check_file,
+    ),
+]
+
+
+def asked_format(formats: Sequence[str], model: str) -> ResponseFormat:
+    """Return the format to ask the relay for: JSON is what relays get right, and subtitles are rendered here."""
+    if set(formats) <= {"text", "json"}:
+        return "json"
+    timed = not model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
+    return "verbose_json" if timed or "verbose_json" in formats else "json"

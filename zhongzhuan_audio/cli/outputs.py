@@ -1,0 +1,122 @@
+"""Transcripts as files: each form of each, and nothing of an earlier run replaced by less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.errors import ConfigurationError, NoTimingError
+from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models import Transcription
+
+__all__ = ["FORMATS", "UNTIMED_SUFFIX", "Form", "Kept", "Rendered", "keep", "parse_formats", "render"]
+
+Form: TypeAlias = Literal["text", "json", "srt", "vtt"]
+"""What a transcript is written as."""
+
+FORMATS: dict[str, tuple[Form, str]] = {
+    "text": ("text", ".txt"),
+    "json": ("json", ".json"),
+    "verbose_json": ("json", ".json"),
+    "srt": ("srt", ".srt"),
+    "vtt": ("vtt", ".vtt"),
+}
+"""Of each format's name, what is written and the suffix of its file."""
+
+UNTIMED_SUFFIX = ".txt"
+"""What an answer without times gets in place of a subtitle's suffix."""
+
+
+def parse_formats(names: str) -> tuple[str, ...]:
+    """Return the formats that an option names, with commas between them.
+
+    Raises:
+        ConfigurationError: One is none, or is there twice.
+    """
+    formats = tuple(name.strip() for name in names.split(","))
+    for name in formats:
+        if name not in FORMATS:
+            raise ConfigurationError(f"no format {name!r}", hint=f"use {', '.join(FORMATS)}, or several with commas")
+    suffixes = [FORMATS[name][1] for name in formats]
+    if len(set(suffixes)) < len(suffixes):
+        raise ConfigurationError(f"--format {names} names a file twice", hint="name each kind of file once")
+    return formats
+
+
+@attrs.frozen(kw_only=True)
+class Rendered:
+    """A transcript in all its forms."""
+
+    texts: Mapping[str, str]
+    """By the suffixes of their files."""
+    is_untimed: bool
+    """Whether there are no subtitles, for want of times: its text stands in for them."""
+
+
+def render(transcription: Transcription, formats: Iterable[str]) -> Rendered:
+    """Return a transcript in the forms that the formats name."""
+    texts, is_untimed = {}, False
+    for form, suffix in (FORMATS[name] for name in formats):
+        try:
+            texts[suffix] = transcription.render(form)
+        except NoTimingError:
+            is_untimed = True
+    if is_untimed:
+        texts[UNTIMED_SUFFIX] = transcription.to_text()
+    return Rendered(texts=texts, is_untimed=is_untimed)
+
+
+@attrs.frozen(kw_only=True)
+class Kept:
+    """Where a text is now, and what became of what was there before."""
+
+    path: Path
+    note: str | None = None
+    """What is to be said of it; None where all is as expected."""
+
+
+def keep(path: Path, text: str, *, known: bool) -> Kept:
+    """Write a text, unless what is there is worth more. Blocks.
+
+    Args:
+        path: Where it belongs; folders are made.
+        text: What is to be written.
+        known: Whether it was written there before, so that what differs was changed since then.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    data = text.encode("utf-8", "replace")
+    held = _size(path)
+    if held == len(data) and path.read_bytes() == data:
+        return Kept(path=path)
+    if held and (known or held > len(data)):
+        beside, is_there = _beside(path, data)
+        if is_there:
+            return Kept(path=beside)
+        if known:
+            return Kept(path=path, note=f"{path} differs from the journal's answer, and is left as it is")
+        write_text(beside, text)
+        return Kept(path=beside, note=f"{path} holds more than the new answer, which is in {beside}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    return Kept(path=path)
+
+
+def _beside(path: Path, data: bytes) -> tuple[Path, bool]:
+    """Return the first name beside a path that is free or has the same in it, and whether it has."""
+    number = 1
+    while True:
+        found = path.with_name(f"{path.stem}.new{number}{path.suffix}")
+        held = _size(found)
+        if held is None or (held == len(data) and found.read_bytes() == data):
+            return found, held is not None
+        number += 1
+
+
+def _size(path: Path) -> int | None:
+    """Return a file's size in bytes; None where there is none, or something that no text goes into."""
+    return path.stat().st_size if path.is_file() else None

@@ -1,0 +1,232 @@
+"""What came of all recordings: counted, and summed up in lines."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.batch import Budget, Outcome
+from zhongzhuan_audio.cli.exit_codes import FAILED, OK, WRONG_USAGE
+from zhongzhuan_audio.cli.wording import reason_of
+from zhongzhuan_audio.errors import (
+    AudioSourceError,
+    BudgetExceededError,
+    ConfigurationError,
+    StoppedError,
+    ZhongzhuanError,
+)
+
+__all__ = ["DONE", "Tally", "Verb", "command_line", "describe_left", "is_unsent"]
+
+Verb: TypeAlias = Literal["transcribe", "translate"]
+"""Name of the client's method."""
+
+DONE: dict[Verb, str] = {"transcribe": "transcribed", "translate": "translated"}
+"""What a recording is when it is done."""
+
+_SHOWN = 3
+"""How many recordings of a group of failures are named."""
+_WORTH_TELLING_S = 3.0
+"""What would not be 0.0 minutes."""
+
+
+def is_unsent(error: Exception | None) -> bool:
+    """Tell whether a recording was not sent because no more was to be spent, or no more to be begun."""
+    return isinstance(error, (BudgetExceededError, StoppedError))
+
+
+@attrs.define
+class _Group:
+    """Failures of one kind."""
+
+    error: Exception
+    labels: list[str] = attrs.field(factory=list)
+    count: int = 0
+
+
+@attrs.define
+class Tally:
+    """Counts what comes of recordings."""
+
+    price_per_minute: float | None = None
+    done: int = 0
+    failed: int = 0
+    unsent: int = 0
+    """Of those that were taken up."""
+    from_journal: int = 0
+    """Of the done."""
+    lost: int = 0
+    """Requests that gave nothing and may have been billed, of this run and of earlier ones."""
+    audio_s: float = 0.0
+    """Seconds of audio in those that are done."""
+    billed_s: float = 0.0
+    """Seconds of audio that this run has paid for, or may have."""
+    is_broken: bool = False
+    """Whether the work ended before its end."""
+    _groups: dict[tuple[object, ...], _Group] = attrs.field(factory=dict)
+    _are_settings: bool = True
+    """Whether nothing but settings has failed."""
+
+    @property
+    def ended(self) -> int:
+        """How many recordings have come to their end."""
+        return self.done + self.failed + self.unsent
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        if not self.failed and not self.unsent and not self.is_broken:
+            return OK
+        return WRONG_USAGE if self.failed and self._are_settings and not self.done else FAILED
+
+    @property
+    def cost(self) -> float | None:
+        """What this run has cost, or may have; None without a price."""
+        return None if self.price_per_minute is None else self.billed_s / 60 * self.price_per_minute
+
+    def count(self, outcome: Outcome, label: str, error: Exception | None) -> None:
+        """Count what came of a recording.
+
+        Args:
+            outcome: What the relay's answer came to.
+            label: What to call it.
+            error: Why it failed in the end; None where all is as it should be.
+        """
+        charged = outcome.maybe_billed + (outcome.transcription is not None and not outcome.from_journal)
+        self.billed_s += charged * (outcome.audio_s or 0.0)
+        self.lost += outcome.maybe_billed + (0 if outcome.from_journal else outcome.lost_before)
+        if error is None:
+            self.done += 1
+            self.from_journal += outcome.from_journal
+            self.audio_s += outcome.audio_s or 0.0
+        elif is_unsent(error):
+            self.unsent += 1
+        else:
+            self.failed += 1
+            self._are_settings &= isinstance(error, ConfigurationError)
+            self._group(error, label)
+
+    def summary(self, verb: Verb, total: int) -> str:
+        """Return the sum in a line."""
+        parts = [f"{self.done} {DONE[verb]}"]
+        if self.from_journal:
+            parts[0] += f" ({self.from_journal} of them from the journal)"
+        parts.append(f"{self.failed} failed")
+        if (unsent := total - self.done - self.failed) > 0:
+            parts.append(f"{unsent} not sent")
+        if self.audio_s >= _WORTH_TELLING_S:
+            parts.append(f"{self.audio_s / 60:.1f} minutes of audio")
+        if self.cost is not None:
+            parts.append(f"cost {self.cost:.4g}")
+        return ", ".join(parts)
+
+    def as_dict(self, total: int) -> dict[str, object]:
+        """Return the sum for programs: counts, `audio_s` and `billed_s` in seconds, `cost` where there is a price."""
+        return {
+            "total": total,
+            "done": self.done,
+            "failed": self.failed,
+            "not_sent": total - self.done - self.failed,
+            "from_journal": self.from_journal,
+            "maybe_billed": self.lost,
+            "audio_s": round(self.audio_s, 3),
+            "billed_s": round(self.billed_s, 3),
+            "cost": self.cost,
+        }
+
+    def progress(self, total: int, seconds: float) -> str:
+        """Return how far they are, on a line.
+
+        Args:
+            total: How many there are.
+            seconds: Since the work began.
+        """
+        parts = [f"{self.ended} of {total}"]
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if self.audio_s >= _WORTH_TELLING_S:
+            parts.append(f"{self.audio_s / 60:.1f} min")
+        asked = self.ended - self.from_journal
+        if asked and seconds >= 1:
+            parts.append(f"{asked / seconds:.1f}/s")
+            left_s = (total - self.ended) * seconds / asked
+            parts.append(f"{_clock(left_s)} left")
+        if self.cost is not None:
+            parts.append(f"cost {self.cost:.4g}")
+        return ", ".join(parts)
+
+    def causes(self) -> Iterator[str]:
+        """Yield a line for each kind of failure, the most frequent first, and one for what may be lost."""
+        # Each failure was told when it came; what many have in common was not.
+        if self.failed > len(self._groups):
+            for group in sorted(self._groups.values(), key=lambda group: -group.count):
+                more = group.count - len(group.labels)
+                names = ", ".join(group.labels) + (f" and {more} more" if more > 0 else "")
+                yield f"  {group.count} x {_cause_of(group)} ({names})"
+        if self.lost:
+            requests = "1 request gave" if self.lost == 1 else f"{self.lost} requests gave"
+            yield f"{requests} nothing and may have been billed"
+
+    def _group(self, error: Exception, label: str) -> None:
+        hint = error.hint if isinstance(error, ZhongzhuanError) else None
+        # What a message says of one recording would make a group of each.
+        key = (type(error), getattr(error, "status", None), getattr(error, "code", None), hint)
+        group = self._groups.setdefault(key, _Group(error))
+        group.count += 1
+        if group.count <= _SHOWN:
+            group.labels.append(label)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def _cause_of(group: _Group) -> str:
+    if isinstance(group.error, AudioSourceError) and group.count > 1:
+        return f"{type(group.error).__name__}: {group.error.hint or group.error.message}"
+    return f"{type(group.error).__name__}: {reason_of(group.error)}"
+
+
+def command_line(verb: Verb, files: Sequence[str], *options: attrs.AttrsInstance) -> str:
+    """Return the command that does the same to these recordings.
+
+    Args:
+        verb: The subcommand.
+        files: Recordings, as they are named.
+        *options: Groups of options; what is as it is without being said is not said.
+    """
+    words = ["zhongzhuan-audio", verb]
+    for group in options:
+        for field in attrs.fields(type(group)):
+            value, name = getattr(group, field.name), f"--{field.name.replace('_', '-')}"
+            if value == field.default:
+                continue
+            if isinstance(value, bool):
+                words.append(name if value else name.replace("--", "--no-", 1))
+            else:
+                words.extend((name, str(value) if isinstance(value, Path) else f"{value}"))
+    if any(name.startswith("-") for name in files):
+        words.append("--")
+    words.extend(files)
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def describe_left(budget: Budget) -> str:
+    """Return what is left of a budget."""
+    left = budget.left
+    parts = []
+    if left.audio_minutes is not None:
+        parts.append(f"{left.audio_minutes:.4g} minutes")
+    if left.requests is not None:
+        parts.append(f"{left.requests} requests")
+    if left.cost is not None:
+        parts.append(f"{left.cost:.4g} of the cost")
+    return f"left of the budget: {', '.join(parts)}"
