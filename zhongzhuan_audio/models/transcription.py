@@ -14,6 +14,7 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
 
@@ -156,6 +157,29 @@ class Transcription:
         tail = f"<p>and {more} more</p>" if more > 0 else ""
         titles = "<th>start</th><th>end</th>" + ("<th>speaker</th>" if spoken else "") + "<th>text</th>"
         return _sendable(f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}")
+
+    def in_script(self, script: Script) -> Transcription:
+        """Return the transcript with its Chinese in one script: text, segments and words; times and `body` stay.
+
+        Models mix the two. Phrases are converted as a whole, also where they go over several words or segments: 头发
+        becomes 頭髮, and 发展 becomes 發展. Japanese characters count as Chinese; other languages stay as they are.
+
+        Args:
+            script: "simplified", or "traditional" as it is written in Taiwan; its vocabulary is not changed.
+
+        Raises:
+            ConfigurationError: There is no such script.
+            MissingExtraError: The extra ``zh`` is not installed.
+        """
+        convert = converter_to(script)
+        segments = convert_pieces([segment.text for segment in self.segments], convert)
+        words = convert_pieces([word.word for word in self.words], convert)
+        return attrs.evolve(
+            self,
+            text=convert(self.text),
+            segments=tuple(attrs.evolve(old, text=text) for old, text in zip(self.segments, segments, strict=True)),
+            words=tuple(attrs.evolve(old, word=word) for old, word in zip(self.words, words, strict=True)),
+        )
 
     def to_text(self) -> str:
         """Return the text with a line end."""
