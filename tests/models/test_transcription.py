@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
-from zhongzhuan_audio.models import Segment, Transcription, Usage, Word
+from zhongzhuan_audio.models import Coverage, Segment, Suspicion, Transcription, Usage, Word
 from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
 
 TIMED = Transcription(
@@ -298,6 +298,32 @@ def test_dict_has_the_wires_names_and_only_what_is_known() -> None:
     assert Transcription(text="", usage=Usage()).to_dict() == {"text": ""}
     spoken = Transcription(text="a", words=words(("a", 0.0, 1.0)))
     assert spoken.to_dict() == {"text": "a", "words": [{"word": "a", "start": 0.0, "end": 1.0}]}
+
+
+def test_dict_has_what_was_found_about_the_whole() -> None:
+    """Gaps, warnings and coverage, as plain values."""
+    looked_into = Transcription(
+        text="a",
+        gaps=((1.0, 2.5),),
+        warnings=(Suspicion(kind="silence", segment_id=3, start=4.0, end=5.0, text="x", detail="0%"),),
+        coverage=Coverage(completeness=0.5, speech_s=3.0, uncovered=((1.0, 2.5),)),
+    )
+    assert json.loads(looked_into.to_json()) == {
+        "text": "a",
+        "gaps": [[1.0, 2.5]],
+        "warnings": [
+            {
+                "kind": "silence",
+                "segment_id": 3,
+                "start": 4.0,
+                "end": 5.0,
+                "text": "x",
+                "detail": "0%",
+                "dropped": False,
+            }
+        ],
+        "coverage": {"completeness": 0.5, "speech_s": 3.0, "uncovered": [[1.0, 2.5]]},
+    }
 
 
 def test_json_is_readable_and_valid() -> None:

@@ -14,6 +14,7 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
@@ -121,6 +122,12 @@ class Transcription:
     """The relay's own id of the request."""
     attempts: tuple[Attempt, ...] = ()
     """Every request that this answer took, in order; the last is the one that succeeded."""
+    gaps: tuple[Span, ...] = ()
+    """Stretches of the recording that were not transcribed, in order."""
+    warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)
+    """Segments that look invented; empty where nothing was looked into."""
+    coverage: Coverage | None = None
+    """How much of the speech has a segment; None where that was not looked into."""
 
     def __str__(self) -> str:
         """Return the text."""
@@ -238,7 +245,7 @@ class Transcription:
         Numbers that JSON cannot hold (NaN, which some models give as a log probability) count as not known.
         """
         whole = attrs.asdict(self, filter=attrs.filters.exclude("body", "attempts"), value_serializer=_plain)
-        for name in ("segments", "words", "logprobs"):
+        for name in ("segments", "words", "logprobs", "warnings"):
             whole[name] = [_known(row) for row in whole[name]]
         whole["usage"] = _known(whole["usage"] or {})
         return {name: value for name, value in _known(whole).items() if value not in ([], {})}
