@@ -73,6 +73,7 @@ def test_no_cut_is_within_speech_where_there_is_a_pause(recording, given_limits,
         if piece.start in ends:
             continue
         cut = before.end
+        assert before.duration_s >= given_limits["target_s"] / 4 - FUZZ
         if piece.overlap_s or piece.start < cut:
             assert piece.overlap_s == pytest.approx(given_limits["overlap_s"])
             window = min(given_limits["window_s"], (cut - before.start) / 2, before.start + given_limits["max_s"] - cut)
@@ -116,6 +117,28 @@ def test_a_long_pause_wins_over_a_near_one():
     (first, second) = plan_pieces(200.0, target_s=100, max_s=150, speech=speech, window_s=30).pieces
     assert first == Piece(index=0, start=0.0, end=110.5)
     assert second == Piece(index=1, start=110.5, end=200.0)
+
+
+def test_of_two_pauses_the_nearer_one_is_taken():
+    """If they are as long."""
+    speech = [(0.0, 80.0), (80.4, 105.0), (105.4, 200.0)]
+    assert plan_pieces(200.0, target_s=100, max_s=150, speech=speech, window_s=30).pieces[0].end == pytest.approx(105.2)
+
+
+def test_a_pause_beyond_the_limit_is_no_use():
+    """Though it is within the window."""
+    speech = [(0.0, 110.0), (111.0, 200.0)]
+    plan = plan_pieces(200.0, target_s=100, max_s=105, speech=speech, window_s=30, overlap_s=0)
+    assert [piece.end for piece in plan.pieces] == [100.0, 200.0]
+    plan = plan_pieces(200.0, target_s=100, max_s=111, speech=speech, window_s=30, overlap_s=0)
+    assert [piece.end for piece in plan.pieces] == [110.5, 200.0]
+
+
+def test_a_cut_is_never_at_the_beginning_of_a_piece():
+    """However wide the window."""
+    speech = [(1.0, 100.5)]
+    plan = plan_pieces(100.5, target_s=100, max_s=100, speech=speech, window_s=50, overlap_s=5)
+    assert [(piece.start, piece.end) for piece in plan.pieces] == [(0.0, 50.25), (45.25, 100.5)]
 
 
 def test_without_a_pause_pieces_overlap():

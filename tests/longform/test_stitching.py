@@ -203,12 +203,44 @@ def test_segments_without_words_and_nothing_in_common_stay_whole():
     assert whole.text == "a b y z"
 
 
+def test_pieces_meet_where_they_agree_best():
+    """Two words in a row are surer than one that is nearer to the middle."""
+    one = spoken(("the", 9.9, 10.1), ("end", 10.2, 10.4), ("so", 10.9, 11.1), grouped=3)
+    two = spoken(("the", 0.0, 0.1), ("end", 0.2, 0.4), ("um", 0.5, 0.6), ("so", 0.9, 1.1), ("we", 3.0, 3.5), grouped=5)
+    assert stitch(TWO, [one, two], duration=22.0).text == "the end um so we"
+
+
+def test_times_do_not_go_back_where_pieces_meet():
+    """Two hearings of a word differ a little."""
+    one = spoken(("in", 10.0, 10.5), ("the", 10.8, 11.2), grouped=2)
+    two = spoken(("the", 0.7, 0.9), ("sea", 1.0, 1.1), ("now", 1.1, 1.5), grouped=2)
+    whole = stitch(TWO, [one, two], duration=22.0)
+    assert [(word.word, word.start, word.end) for word in whole.words][2:] == [("sea", 11.2, 11.2), ("now", 11.2, 11.5)]
+    assert [(each.text, each.start, each.end) for each in whole.segments] == [
+        ("in the", 10.0, 11.2),
+        ("sea", 11.2, 11.2),
+        ("now", 11.2, 11.5),
+    ]
+
+
+def test_one_common_word_without_a_time_of_its_own_is_not_enough():
+    """Where it was said is a guess."""
+    one = Transcription(text="we saw the sea", segments=(Segment(id=0, start=8.0, end=12.0, text="we saw the sea"),))
+    two = Transcription(text="now the hills", segments=(Segment(id=0, start=0.0, end=4.0, text="now the hills"),))
+    assert stitch(TWO, [one, two], duration=22.0).text == "we saw the sea now the hills"
+
+
 def test_what_only_one_piece_heard_stays():
     """Also where the other heard nothing at all in what they share."""
     one = spoken(("one", 1.0, 2.0), ("two", 11.2, 11.9), grouped=1)
     assert stitch(TWO, [one, spoken()], duration=22.0).text == "one two"
     assert stitch(TWO, [one, spoken(("far", 9.0, 9.5), grouped=1)], duration=22.0).text == "one two far"
     assert stitch(TWO, [spoken(), spoken(("far", 0.1, 0.2), grouped=1)], duration=22.0).text == "far"
+    one = spoken(("one", 1.0, 2.0), ("two", 9.2, 9.8), grouped=1)
+    two = spoken(("and", 0.1, 0.3), ("so", 0.4, 0.6), ("my", 1.2, 1.5), grouped=3)
+    assert stitch(TWO, [one, two], duration=22.0).text == "one two and so my"
+    one, two = attrs.evolve(one, words=()), attrs.evolve(two, words=())
+    assert stitch(TWO, [one, two], duration=22.0).text == "one two and so my"
 
 
 def test_a_common_word_in_texts_without_times_is_not_enough():

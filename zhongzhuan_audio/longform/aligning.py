@@ -25,8 +25,9 @@ def trim_overlap(before: Track, after: Track, overlap: Span, share_before: float
     """Give each token of a stretch that two tracks have to one of them.
 
     They meet at a token that both have: what comes before it is the earlier one's, and what comes after it the later
-    one's. Where they have none in common, they meet in the middle of the stretch, and segments without words go to
-    either as wholes. All stays where one of them has nothing there, and where there is nothing in common and no time.
+    one's. Where they have none in common, they meet as near to the middle of the stretch as both have something, and
+    segments without words go to either as wholes. All stays where one ends before the other begins, and where there is
+    nothing in common and no time.
 
     Args:
         before: The earlier one; loses its end.
@@ -52,8 +53,6 @@ def _trim_timed(before: Track, after: Track, overlap: Span) -> None:
         (at for at, token in enumerate(after.tokens) if token.start_s >= overlap[1] + differ_s), len(after.tokens)
     )
     left, right = before.tokens[begin : before.stop], after.tokens[: min(end, _MOST_TOKENS)]
-    if not (left and right):
-        return
     pairs = _common(left, right, differ_s, _TIME_COUNTS if exact else _TIME_DECIDES)
     middle = (overlap[0] + overlap[1]) / 2
 
@@ -66,11 +65,13 @@ def _trim_timed(before: Track, after: Track, overlap: Span) -> None:
     if found:
         one, other, _ = max(found, key=merit)
         before.stop, after.first = begin + one + 1, other + 1
-    elif exact:
-        before.stop = max(before.first, begin, _first_after(before.tokens, middle))
-        after.first = min(end, _first_after(after.tokens, middle))
-    else:
-        _trim_segments(before, after, overlap)
+    elif left and right and right[0].start_s < left[-1].end_s:
+        meeting = max(right[0].start_s, min(middle, left[-1].end_s))
+        if exact:
+            before.stop = begin + _first_after(left, meeting)
+            after.first = _first_after(right, meeting)
+        else:
+            _trim_segments(before, after, meeting)
 
 
 def _common(
@@ -122,23 +123,25 @@ def _first_after(tokens: Sequence[Token], time: float) -> int:
     return next((at for at, token in enumerate(tokens) if token.middle_s >= time), len(tokens))
 
 
-def _trim_segments(before: Track, after: Track, overlap: Span) -> None:
-    """Leave out whole segments that are all within the overlap, on the other one's side of its middle."""
-    middle = (overlap[0] + overlap[1]) / 2
+def _trim_segments(before: Track, after: Track, meeting: float) -> None:
+    """Leave out whole segments that are more on the other one's side of where they meet."""
     while before.stop > before.first:
         index = before.tokens[before.stop - 1].segment
-        segment = before.transcription.segments[index]
-        if segment.start < overlap[0] or (segment.start + segment.end) / 2 < middle:
+        if _middle(before, index) < meeting:
             break
         while before.stop > before.first and before.tokens[before.stop - 1].segment == index:
             before.stop -= 1
     while after.first < after.stop:
         index = after.tokens[after.first].segment
-        segment = after.transcription.segments[index]
-        if segment.end > overlap[1] or (segment.start + segment.end) / 2 >= middle:
+        if _middle(after, index) >= meeting:
             break
         while after.first < after.stop and after.tokens[after.first].segment == index:
             after.first += 1
+
+
+def _middle(track: Track, index: int) -> float:
+    segment = track.transcription.segments[index]
+    return (segment.start + segment.end) / 2
 
 
 def _trim_untimed(before: Track, after: Track, share_before: float, share_after: float) -> None:
