@@ -223,6 +223,28 @@ def test_times_do_not_go_back_where_pieces_meet():
     ]
 
 
+def test_segments_without_letters_go_with_their_neighbours():
+    """A mark that was heard before what the pieces have in common is the first one's, and one after it the second's."""
+    note = Segment(id=0, start=1.0, end=2.0, text="♪")
+    one = spoken(("in", 10.0, 10.5), ("the", 10.8, 11.2), ("se", 11.6, 12.0), grouped=1)
+    two = spoken(("the", 0.8, 1.2), ("sea", 1.6, 2.1), grouped=1)
+    one = attrs.evolve(one, segments=(*one.segments[:2], attrs.evolve(note, start=11.2, end=11.5), one.segments[2]))
+    two = attrs.evolve(two, segments=(note, *two.segments, attrs.evolve(note, start=5.0, end=6.0)))
+    whole = stitch(TWO, [one, two], duration=22.0)
+    assert [segment.text for segment in whole.segments] == ["in", "the", "sea", "♪"]
+    assert whole.text == "in the sea"
+
+
+def test_marks_stay_with_their_words_where_pieces_meet():
+    """Opening ones with what comes after them."""
+    assert [(token.norm, token.begin, token.end) for token in tokenize("Hi — (you), “我”。")] == [
+        ("hi", 0, 5),
+        ("you", 5, 12),
+        ("我", 12, 16),
+    ]
+    assert [token.end for token in tokenize("他说：“好”《书》")] == [1, 3, 6, 9]
+
+
 def test_one_common_word_without_a_time_of_its_own_is_not_enough():
     """Where it was said is a guess."""
     one = Transcription(text="we saw the sea", segments=(Segment(id=0, start=8.0, end=12.0, text="we saw the sea"),))

@@ -75,19 +75,14 @@ def drop_suspicious(transcription: Transcription, warnings: Sequence[Suspicion])
     if not dropped:
         return attrs.evolve(transcription, warnings=records)
     # A word at the seam of two segments is the kept one's: dropping is for what is certain.
-    gone = [
-        span
-        for segment in dropped
-        for span in between(merged((one.start, one.end) for one in kept), segment.start, segment.end)
-    ]
+    staying = merged((segment.start, segment.end) for segment in kept)
+    gone = merged(span for segment in dropped for span in between(staying, segment.start, segment.end))
     return attrs.evolve(
         transcription,
         text=join_texts(segment.text for segment in kept),
         segments=kept,
         words=tuple(
-            word
-            for word in transcription.words
-            if not any(begin <= (word.start + word.end) / 2 <= end for begin, end in gone)
+            word for word in transcription.words if not overlapping(gone, middle := (word.start + word.end) / 2, middle)
         ),
         warnings=records,
     )

@@ -25,7 +25,7 @@ _UNSPACED_RANGES = (
 def is_unspaced(char: str) -> bool:
     """Tell characters of scripts that put no blanks between words."""
     code = ord(char)
-    return any(low <= code <= high for low, high in _UNSPACED_RANGES)
+    return code >= _UNSPACED_RANGES[0][0] and any(low <= code <= high for low, high in _UNSPACED_RANGES)
 
 
 def _is_mark(char: str, widths: str) -> bool:
