@@ -210,6 +210,26 @@ def test_pieces_meet_where_they_agree_best():
     assert stitch(TWO, [one, two], duration=22.0).text == "the end um so we"
 
 
+def test_one_word_over_and_over_is_counted_right():
+    """Only its times tell which of them both pieces heard."""
+    words = [Word(word="哈", start=at * 0.3, end=at * 0.3 + 0.2) for at in range(150)]
+    plan = plan_pieces(45.0, target_s=20, max_s=30, window_s=3, overlap_s=4)
+    whole = stitch(plan.pieces, [heard(words, piece, random.Random(1)) for piece in plan.pieces], duration=45.0)  # noqa: S311
+    assert len(plan.pieces) == 3
+    assert whole.text == "哈" * 150
+    assert len(whole.words) == 150
+
+
+def test_where_nothing_is_in_common_each_has_its_half():
+    """Of what they share."""
+    one = spoken(("a", 9.0, 9.5), ("x", 10.3, 10.7), ("y", 11.3, 11.7), grouped=3)
+    two = spoken(("u", 0.1, 0.5), ("v", 1.2, 1.6), ("b", 4.0, 4.5), grouped=3)
+    whole = stitch(TWO, [one, two], duration=22.0)
+    assert whole.text == "a x v b"
+    assert [word.word for word in whole.words] == ["a", "x", "v", "b"]
+    assert [segment.text for segment in whole.segments] == ["a x", "v b"]
+
+
 def test_times_do_not_go_back_where_pieces_meet():
     """Two hearings of a word differ a little."""
     one = spoken(("in", 10.0, 10.5), ("the", 10.8, 11.2), grouped=2)

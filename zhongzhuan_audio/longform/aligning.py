@@ -65,7 +65,7 @@ def _trim_timed(before: Track, after: Track, overlap: Span) -> None:
     if found:
         one, other, _ = max(found, key=merit)
         before.stop, after.first = begin + one + 1, other + 1
-    elif left and right and right[0].start_s < left[-1].end_s:
+    elif left and right:
         meeting = max(right[0].start_s, min(middle, left[-1].end_s))
         if exact:
             before.stop = begin + _first_after(left, meeting)
