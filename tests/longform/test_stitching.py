@@ -262,6 +262,7 @@ def test_marks_stay_with_their_words_where_pieces_meet():
         ("you", 5, 12),
         ("我", 12, 16),
     ]
+    assert [token.end for token in tokenize("hi -you")] == [3, 7]
     assert [token.end for token in tokenize("他说：“好”《书》")] == [1, 3, 6, 9]
 
 

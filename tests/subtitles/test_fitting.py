@@ -207,6 +207,12 @@ def test_a_split_prefers_the_end_of_a_sentence():
     assert [cue.text for cue in found] == ["It is late.", "We should all go home now, they say"]
 
 
+def test_a_split_is_even_where_speech_says_nothing_of_it():
+    """No cue of a word is left over."""
+    found = one("one two three four five six", Fit(max_chars=22, max_lines=1))
+    assert [cue.text for cue in found] == ["one two three", "four five six"]
+
+
 def test_without_a_number_of_lines_no_cue_is_split():
     """It has as many lines as it takes."""
     (cue,) = one(ENGLISH, Fit(max_chars=20))
