@@ -138,6 +138,24 @@ def test_each_cue_has_its_own_words():
     ]
 
 
+def test_words_of_another_time_are_not_a_cues():
+    """Neither those that come later nor those that were said before and are in no text."""
+    fit = Fit(max_chars=10, max_lines=1)
+    later = [Cue(10.0 + at, 10.5 + at, text) for at, text in enumerate(["eins", "zwei", "drei", "vier"])]
+    text = "eins zwei drei vier"
+    found = fit_cues([Cue(0.0, 4.0, text), Cue(10.0, 14.0, text)], fit, later)
+    assert [(cue.start, cue.end) for cue in found] == [(0, 2), (2, 4), (10, 11.5), (12, 14)]
+    found = fit_cues([Cue(0.0, 4.0, "eins"), Cue(10.0, 14.0, "zwei drei vier sechs")], fit, [Cue(1.0, 2.0, "zwei")])
+    assert [(cue.start, cue.text) for cue in found[1:]] == [(10, "zwei drei"), (pytest.approx(11.882), "vier sechs")]
+
+
+def test_times_of_words_are_kept_in_order_and_within_the_cue():
+    """Whatever a relay says."""
+    words = [Cue(30.0, 35.0, "aaaa"), Cue(25.0, 28.0, "bbbb"), Cue(59.0, 80.0, "cccc"), Cue(10.0, 70.0, "dddd")]
+    found = fit_cues([Cue(20.0, 60.0, "aaaa bbbb cccc dddd")], Fit(max_chars=4, max_lines=1), words)
+    assert [(cue.start, cue.end) for cue in found] == [(20, 35), (35, 35), (59, 60), (60, 60)]
+
+
 @given(
     st.lists(st.text(st.sampled_from("ab你好"), min_size=1, max_size=6), min_size=1, max_size=30),
     st.lists(st.floats(0, 100) | st.just(math.nan), min_size=60, max_size=60),
@@ -185,7 +203,7 @@ def test_parts_begin_and_end_with_their_words(said, max_chars):
         ("10\u00a0000 people", 40, ["10\u00a0000 people"]),
         ("カタカナをカタカナで", 16, ["カタカナを", "カタカナで"]),
         ("👩‍👩‍👧👩‍👩‍👧", 6, ["👩‍👩‍👧", "👩‍👩‍👧"]),
-        ("🇨🇳🇯🇵🇰🇷", 2, ["🇨🇳", "🇯🇵", "🇰🇷"]),
+        ("🇨🇳🇯🇵🇰🇷", 3, ["🇨🇳", "🇯🇵", "🇰🇷"]),
         ("ภาษาไทยไม่มีช่องว่าง", 8, None),
         ("他说：“你好，世界！”他然后就走了。", 22, ["他说：“你好，世界！”", "他然后就走了。"]),
     ],
@@ -199,6 +217,21 @@ def test_lines_are_broken_where_a_reader_would(text, max_chars, lines):
         assert all(width_of(line) <= max_chars and unicodedata.category(line[0]) != "Mn" for line in found)
     else:
         assert found == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "atoms"),
+    [
+        ('他说"你好"了', ["他", '说"你', '好"了']),
+        ("きゃっと〜です", ["きゃっ", "と〜", "で", "す"]),
+        ("👩‍👩‍👧好👍🏽", ["👩‍👩‍👧", "好", "👍🏽"]),
+        ("2024年，（约）3.5万人", ["2024", "年，", "（约）", "3.5", "万", "人"]),
+        ("한국어 단어", ["한국어", "단어"]),
+    ],
+)
+def test_what_sticks_together(text, atoms):
+    """Marks and small characters with what is before them, opening marks with what comes after, quotes with both."""
+    assert [atom.text for atom in atoms_of(text, 40)] == atoms
 
 
 def test_a_split_prefers_the_end_of_a_sentence():
