@@ -234,6 +234,18 @@ def test_what_sticks_together(text, atoms):
     assert [atom.text for atom in atoms_of(text, 40)] == atoms
 
 
+def test_a_word_in_katakana_is_parted_last():
+    """Of all breaks it is the worst, and the end of a sentence is the best."""
+    assert [atom.after for atom in atoms_of("カタ字を、か。 a", 40)] == [
+        "inside",
+        "character",
+        "character",
+        "clause",
+        "sentence",
+        "word",
+    ]
+
+
 def test_a_split_prefers_the_end_of_a_sentence():
     """Two cues that hold a sentence each, though others would be more alike in length."""
     found = one("It is late. We should all go home now, they say", Fit(max_chars=36, max_lines=1))
