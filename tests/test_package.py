@@ -26,6 +26,7 @@ EXTRAS = (
     "numpy",
     "onnxruntime",
     "openai",
+    "opencc",
     "orjson",
     "piper",
     "pytest",

@@ -114,7 +114,8 @@ async def options(client: AsyncClient) -> None:
     assert_type(result.words, tuple[Word, ...])
     assert_type(result.usage, Usage | None)
     assert_type(result.attempts, tuple[Attempt, ...])
-    assert_type(result.to_srt(), str)
+    assert_type(result.to_srt(max_chars=42, max_lines=2), str)
+    result.save("b.vtt", max_chars=42, min_gap_s=0.1, max_cps=20)
 
 
 async def clients(session: aiohttp.ClientSession, context: ssl.SSLContext) -> None:

@@ -21,8 +21,10 @@ import pytest
 from zhongzhuan_audio import Attempt, JournalError, Segment, Transcription, Usage, Word
 from zhongzhuan_audio.journal import Journal, Stamp, key_of
 from zhongzhuan_audio.journal.database import APPLICATION_ID, STEPS, VERSION
+from zhongzhuan_audio.journal.entries import Claim
 from zhongzhuan_audio.journal.runs import Run, is_alive, on_network, sweep
 from zhongzhuan_audio.journal.writer import Writer
+from zhongzhuan_audio.models import Coverage, Suspicion
 
 KEY = key_of(b"digest", [("model", "whisper-1")])
 WHOLE = Transcription(
@@ -35,6 +37,9 @@ WHOLE = Transcription(
     body='{"text": "你好"}',
     request_id="r1",
     attempts=(Attempt(endpoint="https://relay.example/v1", status=200),),
+    gaps=((1.0, 2.5), (3.0, 3.25)),
+    warnings=(Suspicion(kind="phantom", segment_id=0, start=0.0, end=3.5, text="你好", detail="a line", dropped=True),),
+    coverage=Coverage(completeness=0.5, speech_s=3.0, uncovered=((1.0, 2.5),)),
 )
 
 
@@ -69,6 +74,20 @@ async def test_an_answer_is_kept_whole(path: Path) -> None:
         claim = await journal.claim(KEY, "b.mp3")
     assert claim.found == "done"
     assert claim.transcription() == WHOLE
+
+
+def test_an_answer_of_an_earlier_version_is_read() -> None:
+    """It has no gaps, warnings or coverage, since nobody looked for them."""
+    kept = (
+        '{"text": "a", "language": "en", "duration": 1.5, "segments": [{"id": 0, "start": 0.0, "end": 1.5, "text": "a",'
+        ' "speaker": null, "seek": null, "tokens": [1], "temperature": null, "avg_logprob": -0.5, "compression_ratio":'
+        ' null, "no_speech_prob": null}], "words": [{"word": "a", "start": 0.0, "end": 1.0}], "logprobs": [], "usage":'
+        ' null, "body": "{}", "request_id": "r", "attempts": [{"endpoint": "e", "status": 200, "error": null, "billed":'
+        ' "no", "request_id": null, "elapsed_s": 0.5, "wait_s": 0.0}]}'
+    )
+    read = Claim(found="done", answer=kept).transcription()
+    assert (read.text, read.segments[0].tokens, read.words[0].end, read.attempts[0].status) == ("a", (1,), 1.0, 200)
+    assert (read.gaps, read.warnings, read.coverage) == ((), (), None)
 
 
 async def test_a_failure_is_asked_again(path: Path) -> None:

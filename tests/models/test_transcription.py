@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
-from zhongzhuan_audio.models import Segment, Transcription, Usage, Word
+from zhongzhuan_audio.models import Coverage, Segment, Suspicion, Transcription, Usage, Word
 from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
 
 TIMED = Transcription(
@@ -155,6 +155,58 @@ def test_grouping_loses_no_word_and_no_time(spoken: list[tuple[str, float, float
     assert all(end - start <= 7.002 for start, end, _ in found)
 
 
+LONG = Transcription(
+    text="one two three four",
+    duration=8.5,
+    segments=(
+        Segment(id=0, start=0.0, end=4.0, text="one two three four"),
+        Segment(id=1, start=4.0, end=4.2, text="x" * 10),
+    ),
+    words=words(("one", 0, 1), ("two", 1, 1.5), ("three", 3, 3.5), ("four", 3.5, 4)),
+)
+
+
+def test_subtitles_are_fitted_by_the_words() -> None:
+    """A cue that is too long is split where its words say, and stands long enough; the last up to the end."""
+    assert [(cue.start, cue.end, cue.text) for cue in parse_vtt(LONG.to_vtt(max_chars=10, max_lines=1))] == [
+        (0.0, 1.5, "one two"),
+        (3.0, 4.0, "three four"),
+        (4.0, 4.2, "x" * 10),
+    ]
+    fitted = LONG.to_srt(max_chars=10, max_lines=1, min_gap_s=0.25, max_cps=2)
+    assert [(cue.start, cue.end) for cue in parse_srt(fitted)] == [(0.0, 2.75), (3.0, 3.75), (4.0, 8.5)]
+
+
+def test_subtitles_are_fitted_only_where_asked(tmp_path: Path) -> None:
+    """An option that is None is none; `render` and `save` pass them on."""
+    assert LONG.to_srt(max_chars=None, max_lines=None, min_gap_s=None, max_cps=None) == LONG.to_srt()
+    assert LONG.to_srt(max_chars=10) != LONG.to_srt()
+    assert LONG.render("srt", max_chars=10) == LONG.to_srt(max_chars=10)
+    assert LONG.render("vtt", max_chars=10, max_lines=1) == LONG.to_vtt(max_chars=10, max_lines=1)
+    LONG.save(tmp_path / "a.srt", max_chars=10)
+    assert (tmp_path / "a.srt").read_text() == LONG.to_srt(max_chars=10)
+
+
+def test_words_without_segments_are_fitted_too() -> None:
+    """They are grouped first."""
+    fitted = attrs.evolve(LONG, segments=()).to_srt(max_chars=5, max_lines=1)
+    assert [(cue.start, cue.text) for cue in parse_srt(fitted)] == [(0, "one"), (1, "two"), (3, "three"), (3.5, "four")]
+
+
+def test_options_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    """Also where only subtitles have them; no file is made."""
+    with pytest.raises(ConfigurationError, match="max_chars must be"):
+        LONG.to_srt(max_chars=0)
+    with pytest.raises(ConfigurationError, match="max_lines needs max_chars"):
+        LONG.to_vtt(max_lines=2)
+    with pytest.raises(ConfigurationError, match="max_chars, max_lines is for subtitles, not for 'txt'"):
+        LONG.save(tmp_path / "a.txt", max_lines=2, max_chars=42)
+    assert os.listdir(tmp_path) == []
+    assert LONG.render("json", max_chars=None) == LONG.to_json()
+    with pytest.raises(NoTimingError):
+        PLAIN.to_srt(max_chars=42)
+
+
 def test_html_is_a_timed_table() -> None:
     """Start, end and text of each segment."""
     table = Rows(TIMED._repr_html_())
@@ -246,6 +298,32 @@ def test_dict_has_the_wires_names_and_only_what_is_known() -> None:
     assert Transcription(text="", usage=Usage()).to_dict() == {"text": ""}
     spoken = Transcription(text="a", words=words(("a", 0.0, 1.0)))
     assert spoken.to_dict() == {"text": "a", "words": [{"word": "a", "start": 0.0, "end": 1.0}]}
+
+
+def test_dict_has_what_was_found_about_the_whole() -> None:
+    """Gaps, warnings and coverage, as plain values."""
+    looked_into = Transcription(
+        text="a",
+        gaps=((1.0, 2.5),),
+        warnings=(Suspicion(kind="silence", segment_id=3, start=4.0, end=5.0, text="x", detail="0%"),),
+        coverage=Coverage(completeness=0.5, speech_s=3.0, uncovered=((1.0, 2.5),)),
+    )
+    assert json.loads(looked_into.to_json()) == {
+        "text": "a",
+        "gaps": [[1.0, 2.5]],
+        "warnings": [
+            {
+                "kind": "silence",
+                "segment_id": 3,
+                "start": 4.0,
+                "end": 5.0,
+                "text": "x",
+                "detail": "0%",
+                "dropped": False,
+            }
+        ],
+        "coverage": {"completeness": 0.5, "speech_s": 3.0, "uncovered": [[1.0, 2.5]]},
+    }
 
 
 def test_json_is_readable_and_valid() -> None:

@@ -20,7 +20,7 @@ __all__ = ["REPORTS", "Report"]
 REPORTS = ("report.csv", "report.json")
 """Names of its files."""
 
-_COLUMNS = (
+_COLUMNS: tuple[str, ...] = (
     "source",
     "status",
     "outputs",

@@ -2,17 +2,22 @@
 
 from zhongzhuan_audio.models.account import Balance, Model
 from zhongzhuan_audio.models.response import Response
+from zhongzhuan_audio.models.review import Coverage, Span, Suspicion, SuspicionKind
 from zhongzhuan_audio.models.stream import SegmentDone, ServerSentEvent, TextDelta, TranscriptDone, TranscriptEvent
 from zhongzhuan_audio.models.transcription import Logprob, Segment, Transcription, Usage, Word
 
 __all__ = [
     "Balance",
+    "Coverage",
     "Logprob",
     "Model",
     "Response",
     "Segment",
     "SegmentDone",
     "ServerSentEvent",
+    "Span",
+    "Suspicion",
+    "SuspicionKind",
     "TextDelta",
     "TranscriptDone",
     "TranscriptEvent",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["join_texts"]
+__all__ = ["is_unspaced", "join_texts"]
 
 _UNSPACED_RANGES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -22,9 +22,10 @@ _UNSPACED_RANGES = (
 )
 
 
-def _is_unspaced(char: str) -> bool:
+def is_unspaced(char: str) -> bool:
+    """Tell characters of scripts that put no blanks between words."""
     code = ord(char)
-    return any(low <= code <= high for low, high in _UNSPACED_RANGES)
+    return code >= _UNSPACED_RANGES[0][0] and any(low <= code <= high for low, high in _UNSPACED_RANGES)
 
 
 def _is_mark(char: str, widths: str) -> bool:
@@ -38,7 +39,7 @@ def _edge(chars: Iterable[str], default: str) -> str:
 
 def _needs_blank(left: str, right: str) -> bool:
     last, first = _edge(reversed(left), left[-1]), _edge(right, right[0])
-    if _is_unspaced(last) and _is_unspaced(first):
+    if is_unspaced(last) and is_unspaced(first):
         return False
     return not (_is_mark(last, "WF") or _is_mark(first, "WF"))
 

@@ -8,16 +8,18 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
+from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
 from zhongzhuan_audio.models.text import join_texts
-from zhongzhuan_audio.subtitles import Cue, render_srt, render_vtt
+from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
 
-__all__ = ["Logprob", "Segment", "Transcription", "Usage", "Word"]
+__all__ = ["FitOptions", "Logprob", "Segment", "Transcription", "Usage", "Word"]
 
 _REPR_CHARS = 60
 _HTML_ROWS = 200
@@ -25,6 +27,15 @@ _CUE_MAX_S = 7.0
 _CUE_MAX_CHARS = 84
 _CUE_GAP_S = 1.0
 _SENTENCE_ENDS = tuple(".?!。？！…")
+
+
+class FitOptions(TypedDict, total=False):
+    """What `Transcription.to_srt` takes."""
+
+    max_chars: int | None
+    max_lines: int | None
+    min_gap_s: float | None
+    max_cps: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -111,6 +122,12 @@ class Transcription:
     """The relay's own id of the request."""
     attempts: tuple[Attempt, ...] = ()
     """Every request that this answer took, in order; the last is the one that succeeded."""
+    gaps: tuple[Span, ...] = ()
+    """Stretches of the recording that were not transcribed, in order."""
+    warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)
+    """Segments that look invented; empty where nothing was looked into."""
+    coverage: Coverage | None = None
+    """How much of the speech has a segment; None where that was not looked into."""
 
     def __str__(self) -> str:
         """Return the text."""
@@ -148,25 +165,79 @@ class Transcription:
         titles = "<th>start</th><th>end</th>" + ("<th>speaker</th>" if spoken else "") + "<th>text</th>"
         return _sendable(f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}")
 
+    def in_script(self, script: Script) -> Transcription:
+        """Return the transcript with its Chinese in one script: text, segments and words; times and `body` stay.
+
+        Models mix the two. Phrases are converted as a whole, also where they go over several words or segments: 头发
+        becomes 頭髮, and 发展 becomes 發展. Japanese characters count as Chinese; other languages stay as they are.
+
+        Args:
+            script: "simplified", or "traditional" as it is written in Taiwan; its vocabulary is not changed.
+
+        Raises:
+            ConfigurationError: There is no such script.
+            MissingExtraError: The extra ``zh`` is not installed.
+        """
+        convert = converter_to(script)
+        segments = convert_pieces([segment.text for segment in self.segments], convert)
+        words = convert_pieces([word.word for word in self.words], convert)
+        return attrs.evolve(
+            self,
+            text=convert(self.text),
+            segments=tuple(attrs.evolve(old, text=text) for old, text in zip(self.segments, segments, strict=True)),
+            words=tuple(attrs.evolve(old, word=word) for old, word in zip(self.words, words, strict=True)),
+        )
+
     def to_text(self) -> str:
         """Return the text with a line end."""
         return f"{self.text}\n"
 
-    def to_srt(self) -> str:
-        """Return SubRip subtitles.
+    def to_srt(
+        self,
+        *,
+        max_chars: int | None = None,
+        max_lines: int | None = None,
+        min_gap_s: float | None = None,
+        max_cps: float | None = None,
+    ) -> str:
+        """Return SubRip subtitles: a segment is a cue, with the segment's times, unless an option is given.
+
+        Lines are broken and cues split at the ends of sentences and clauses where that serves, at words, between
+        Chinese or Japanese characters, and within a word only where it alone is longer than a line. The parts of a cue
+        get the times of their words, or their share of its time where words have none.
+
+        Args:
+            max_chars: Half-width characters on a line, at least 2; a full-width one counts as two. 42 is common.
+            max_lines: Lines in a cue; goes with `max_chars`. 2 is common. None breaks lines and splits no cue.
+            min_gap_s: Seconds kept free before the next cue, by ending a cue sooner; none is cut to less than 0.5 s.
+            max_cps: Characters that can be read in a second, counted as in `max_chars`: a cue that has more of them
+                stands longer, as far as there is time before the next one, less `min_gap_s`. 17 to 20 are common.
 
         Raises:
+            ConfigurationError: An option is out of range.
             NoTimingError: The answer had no times; nothing is invented.
         """
-        return render_srt(self._timed())
+        return render_srt(
+            self._fitted(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps))
+        )
 
-    def to_vtt(self) -> str:
-        """Return WebVTT subtitles.
+    def to_vtt(
+        self,
+        *,
+        max_chars: int | None = None,
+        max_lines: int | None = None,
+        min_gap_s: float | None = None,
+        max_cps: float | None = None,
+    ) -> str:
+        """Return WebVTT subtitles; with the options of `to_srt`.
 
         Raises:
+            ConfigurationError: An option is out of range.
             NoTimingError: The answer had no times; nothing is invented.
         """
-        return render_vtt(self._timed())
+        return render_vtt(
+            self._fitted(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the transcript as plain values with the wire's names, without what is not known.
@@ -174,7 +245,7 @@ class Transcription:
         Numbers that JSON cannot hold (NaN, which some models give as a log probability) count as not known.
         """
         whole = attrs.asdict(self, filter=attrs.filters.exclude("body", "attempts"), value_serializer=_plain)
-        for name in ("segments", "words", "logprobs"):
+        for name in ("segments", "words", "logprobs", "warnings"):
             whole[name] = [_known(row) for row in whole[name]]
         whole["usage"] = _known(whole["usage"] or {})
         return {name: value for name, value in _known(whole).items() if value not in ([], {})}
@@ -183,38 +254,56 @@ class Transcription:
         """Return `to_dict` as indented JSON with a line end."""
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2) + "\n"
 
-    def render(self, format: Literal["txt", "text", "srt", "vtt", "json"]) -> str:  # noqa: A002 - the word users know
+    def render(
+        self,
+        format: Literal["txt", "text", "srt", "vtt", "json"],  # noqa: A002 - the word users know
+        **fit: Unpack[FitOptions],
+    ) -> str:
         """Return the transcript in one of the four forms.
 
+        Args:
+            format: Which.
+            fit: For subtitles, as in `to_srt`.
+
         Raises:
-            ConfigurationError: There is no such form.
+            ConfigurationError: There is no such form, or an option does not fit it.
             NoTimingError: Subtitles were asked of an answer without times.
         """
-        forms = {
-            "txt": self.to_text,
-            "text": self.to_text,
-            "srt": self.to_srt,
-            "vtt": self.to_vtt,
-            "json": self.to_json,
-        }
+        if format in {"srt", "vtt"}:
+            return self.to_srt(**fit) if format == "srt" else self.to_vtt(**fit)
+        forms = {"txt": self.to_text, "text": self.to_text, "json": self.to_json}
         if format not in forms:
             raise ConfigurationError(f"no transcript form {format!r}", hint="use .txt, .srt, .vtt or .json")
+        given = sorted(name for name, value in fit.items() if value is not None)
+        if given:
+            raise ConfigurationError(f"{', '.join(given)} is for subtitles, not for {format!r}")
         return forms[format]()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], **fit: Unpack[FitOptions]) -> None:
         """Write the transcript in the form that the suffix names: .txt, .srt, .vtt or .json.
 
         The file is whole or not there: it is written beside its place and renamed.
 
+        Args:
+            path: Where to.
+            fit: For subtitles, as in `to_srt`.
+
         Raises:
-            ConfigurationError: The suffix is another.
+            ConfigurationError: The suffix is another, or an option does not fit it.
             NoTimingError: Subtitles were asked of an answer without times; no file is made.
             OSError: The file cannot be written.
         """
         suffix: Any = PurePath(path).suffix.lower()
         if not suffix:
             raise ConfigurationError(f"{os.fspath(path)!r} has no suffix", hint="use .txt, .srt, .vtt or .json")
-        write_text(path, self.render(suffix.removeprefix(".")))
+        write_text(path, self.render(suffix.removeprefix("."), **fit))
+
+    def _fitted(self, fit: Fit) -> list[Cue]:
+        cues = self._timed()
+        if fit == Fit():
+            return cues
+        words = [Cue(word.start, word.end, word.word) for word in self.words]
+        return fit_cues(cues, fit, words, until_s=self.duration)
 
     def _timed(self) -> list[Cue]:
         cues = list(self._cues())

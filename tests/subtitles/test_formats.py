@@ -13,7 +13,7 @@ import webvtt
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.subtitles import Cue, parse_srt, parse_vtt, render_srt, render_vtt
+from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, parse_srt, parse_vtt, render_srt, render_vtt
 
 TRICKY = (
     "Hello there.",
@@ -60,6 +60,16 @@ def cues(of: st.SearchStrategy[str], times: st.SearchStrategy[int] = millisecond
     return st.lists(cue, max_size=6)
 
 
+fits = st.builds(
+    Fit,
+    max_chars=st.integers(min_value=2, max_value=50),
+    max_lines=st.none() | st.integers(min_value=1, max_value=3),
+    min_gap_s=st.none() | st.floats(min_value=0, max_value=2),
+    max_cps=st.none() | st.floats(min_value=1, max_value=40),
+)
+shown = cues(texts) | st.builds(fit_cues, cues(texts), fits)
+
+
 def kept(text: str) -> str:
     """What a text is once it was rendered: lines without outer blanks, no blank lines, no NUL."""
     return "\n".join(line.strip() for line in re.split(r"\r\n?|\n", text.replace("\0", "\ufffd")) if line.strip())
@@ -99,7 +109,7 @@ def test_rendering_again_changes_nothing(given_cues):
     assert render_vtt(parse_vtt(render_vtt(given_cues))) == render_vtt(given_cues)
 
 
-@given(cues(texts))
+@given(shown)
 def test_the_srt_library_reads_our_srt(given_cues):
     """`srt` reads the same times and text, and consecutive numbers from 1."""
     read = list(srt.parse(render_srt(given_cues)))
@@ -108,7 +118,7 @@ def test_the_srt_library_reads_our_srt(given_cues):
     assert [each.index for each in read] == list(range(1, len(read) + 1))
 
 
-@given(cues(texts))
+@given(shown)
 def test_webvtt_py_reads_our_srt(given_cues):
     """`webvtt-py` reads the same times and lines from SubRip; it refuses a file without a cue."""
     text = render_srt(given_cues)
@@ -122,7 +132,7 @@ def test_webvtt_py_reads_our_srt(given_cues):
     )
 
 
-@given(cues(texts))
+@given(shown)
 def test_webvtt_py_reads_our_vtt(given_cues):
     """`webvtt-py` reads the same times and lines from WebVTT; its raw text still holds the escapes."""
     read = webvtt.from_string(render_vtt(given_cues), strict=True)
@@ -130,7 +140,7 @@ def test_webvtt_py_reads_our_vtt(given_cues):
     assert got == rows(given_cues)
 
 
-@given(cues(texts))
+@given(shown)
 def test_pysubs2_reads_our_srt(given_cues):
     r"""`pysubs2` reads the same times and text from SubRip.
 
@@ -144,7 +154,7 @@ def test_pysubs2_reads_our_srt(given_cues):
     ]
 
 
-@given(cues(texts))
+@given(shown)
 def test_pysubs2_reads_our_vtt(given_cues):
     r"""`pysubs2` reads the same times from WebVTT; texts as from SubRip, with the escapes left in.
 

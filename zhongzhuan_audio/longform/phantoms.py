@@ -1,0 +1,71 @@
+"""Lines that Whisper writes where nobody speaks: the ends of videos and the credits of subtitles that it read."""
+
+from __future__ import annotations
+
+import unicodedata
+
+__all__ = ["bare", "phantom_in"]
+
+_LINES = (
+    "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目",
+    "請不吝點贊 訂閱 轉發 打賞支持明鏡與點點欄目",
+    "明镜与点点栏目",
+    "字幕由Amara.org社区提供",
+    "字幕由Amara.org社群提供",
+    "字幕志愿者 李宗盛",
+    "中文字幕志愿者",
+    "优优独播剧场——YoYo Television Series Exclusive",
+    "感谢观看",
+    "感謝觀看",
+    "谢谢观看",
+    "謝謝觀看",
+    "谢谢大家观看",
+    "请订阅我的频道",
+    "ご視聴ありがとうございました",
+    "ご清聴ありがとうございました",
+    "チャンネル登録お願いします",
+    "チャンネル登録をお願いいたします",
+    "시청해주셔서 감사합니다",
+    "MBC 뉴스 이덕영입니다",
+    "Thanks for watching",
+    "Thank you for watching",
+    "Thank you so much for watching",
+    "Please subscribe to my channel",
+    "Don't forget to like and subscribe",
+    "Subtitles by the Amara.org community",
+    "Subtitles by",
+    "Transcription by CastingWords",
+    "Sous-titres réalisés par la communauté d'Amara.org",
+    "Sous-titrage Société Radio-Canada",
+    "Merci d'avoir regardé cette vidéo",
+    "Untertitel der Amara.org-Community",
+    "Untertitel im Auftrag des ZDF für funk",
+    "Untertitelung des ZDF",
+    "Subtítulos realizados por la comunidad de Amara.org",
+    "Subtítulos por la comunidad de Amara.org",
+    "Gracias por ver el video",
+    "Legendas pela comunidade Amara.org",
+    "Sottotitoli creati dalla comunità Amara.org",
+    "Ondertiteld door de Amara.org gemeenschap",
+    "Субтитры сделал DimaTorzok",
+    "Субтитры создавал DimaTorzok",
+    "Редактор субтитров А.Семкин Корректор А.Егорова",
+    "Продолжение следует",
+)
+_MOST_OF_IT = 0.5
+
+
+def bare(text: str) -> str:
+    """Return a text's letters and digits alone, without their case and width."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in folded if char.isalnum())
+
+
+_BARE_LINES = tuple((bare(line), line) for line in _LINES)
+
+
+def phantom_in(text: str) -> str | None:
+    """Return the known line that a text consists of, or half of it at least; None where there is none."""
+    whole = bare(text)
+    found = [(len(key), line) for key, line in _BARE_LINES if key in whole and len(key) >= _MOST_OF_IT * len(whole)]
+    return max(found)[1] if found else None

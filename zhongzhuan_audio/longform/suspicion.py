@@ -1,0 +1,173 @@
+"""What in a transcript looks invented, and what speech it lacks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import attrs
+
+from zhongzhuan_audio.longform.phantoms import phantom_in
+from zhongzhuan_audio.longform.spans import between, merged, overlapping, total_s
+from zhongzhuan_audio.longform.tokens import tokenize
+from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, SuspicionKind, Transcription
+from zhongzhuan_audio.models.text import join_texts
+
+__all__ = ["drop_suspicious", "find_suspicious", "measure_coverage"]
+
+# As openai/whisper's transcribe() has them: compression_ratio_threshold, no_speech_threshold and logprob_threshold.
+_MOST_COMPRESSION = 2.4
+_MOST_NO_SPEECH = 0.6
+_LEAST_LOGPROB = -1.0
+_LEAST_SPEECH = 0.1
+_MANY_TIMES = 4
+_MANY_TIMES_A_TOKEN = 6
+_LONGEST_PHRASE = 30
+_MANY_SEGMENTS = 3
+_MANY_SHORT_SEGMENTS = 5
+_SHORT_TOKENS = 2
+_MARGIN_S = 0.3
+_LEAST_UNCOVERED_S = 0.5
+
+
+def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None = None) -> tuple[Suspicion, ...]:
+    """Return what is suspicious about the segments; one may be so for several reasons.
+
+    Args:
+        transcription: Of the whole recording; one without segments is never suspicious.
+        speech: Where somebody speaks, in seconds. None where nobody knows.
+
+    Returns:
+        In the order of the segments. Nothing is changed.
+    """
+    spoken = None if speech is None else merged(speech)
+    repeats = _repeated(transcription.segments)
+    return tuple(
+        Suspicion(
+            kind=kind,
+            segment_id=segment.id,
+            start=segment.start,
+            end=segment.end,
+            text=segment.text,
+            detail=detail,
+        )
+        for index, segment in enumerate(transcription.segments)
+        if segment.text.strip()
+        for kind, detail in _reasons(segment, spoken, repeats.get(index, 0))
+    )
+
+
+def drop_suspicious(transcription: Transcription, warnings: Sequence[Suspicion]) -> Transcription:
+    """Return a transcript without the segments that are suspected, and with what was suspected of them.
+
+    Segments keep their ids, and words go with the segment that they are in the middle of. Where a segment is dropped,
+    the text is that of the ones that stay.
+
+    Args:
+        transcription: As it was looked into.
+        warnings: What `find_suspicious` returned, or a part of that.
+    """
+    suspects = {warning.segment_id for warning in warnings}
+    dropped = [segment for segment in transcription.segments if segment.id in suspects]
+    kept = tuple(segment for segment in transcription.segments if segment.id not in suspects)
+    ids = {segment.id for segment in dropped}
+    records = tuple(attrs.evolve(warning, dropped=warning.segment_id in ids) for warning in warnings)
+    if not dropped:
+        return attrs.evolve(transcription, warnings=records)
+    # A word at the seam of two segments is the kept one's: dropping is for what is certain.
+    staying = merged((segment.start, segment.end) for segment in kept)
+    gone = merged(span for segment in dropped for span in between(staying, segment.start, segment.end))
+    return attrs.evolve(
+        transcription,
+        text=join_texts(segment.text for segment in kept),
+        segments=kept,
+        words=tuple(
+            word for word in transcription.words if not overlapping(gone, middle := (word.start + word.end) / 2, middle)
+        ),
+        warnings=records,
+    )
+
+
+def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Coverage:
+    """Return how much of the speech has a segment with text, or a word where there are no segments.
+
+    0.3 s around a segment count as covered, and less than half a second is not missed: neither clocks nor ears are that
+    exact.
+
+    Args:
+        transcription: Of the whole recording.
+        speech: Where somebody speaks, in seconds.
+    """
+    spoken = merged(speech)
+    timed = [(each.start, each.end) for each in transcription.segments if each.text.strip()]
+    timed = timed or [(each.start, each.end) for each in transcription.words if each.word.strip()]
+    covered = merged((begin - _MARGIN_S, end + _MARGIN_S) for begin, end in timed)
+    uncovered = tuple(
+        (begin, end)
+        for stretch in spoken
+        for begin, end in between(covered, *stretch)
+        if end - begin >= _LEAST_UNCOVERED_S
+    )
+    speech_s = total_s(spoken)
+    return Coverage(
+        completeness=max(0.0, 1 - total_s(uncovered) / speech_s) if speech_s else 1.0,
+        speech_s=speech_s,
+        uncovered=uncovered,
+    )
+
+
+def _reasons(segment: Segment, speech: Sequence[Span] | None, repeats: int) -> Iterator[tuple[SuspicionKind, str]]:
+    """Yield what is suspicious about a segment."""
+    if speech is not None and (share := _share_of_speech(segment, speech)) < _LEAST_SPEECH:
+        yield "silence", f"{share:.0%} of its time is speech"
+    silent, doubtful = segment.no_speech_prob, segment.avg_logprob
+    if silent is not None and doubtful is not None and silent > _MOST_NO_SPEECH and doubtful < _LEAST_LOGPROB:
+        yield "no_speech", f"no_speech_prob {silent:.2f} with avg_logprob {doubtful:.2f}"
+    if segment.compression_ratio is not None and segment.compression_ratio > _MOST_COMPRESSION:
+        yield "compression", f"compression_ratio {segment.compression_ratio:.2f}"
+    phrase, times = _repeated_phrase(segment.text)
+    if times:
+        yield "repetition", f"{phrase!r} {times} times in a row"
+    elif repeats:
+        yield "repetition", f"the same in {repeats} segments in a row"
+    line = phantom_in(segment.text)
+    if line is not None:
+        yield "phantom", f"known line {line!r}"
+
+
+def _share_of_speech(segment: Segment, speech: Sequence[Span]) -> float:
+    """Return how much of a segment's time is speech, 0 to 1."""
+    begin, end = segment.start, segment.end
+    if end <= begin:
+        begin, end = begin - _MARGIN_S, begin + _MARGIN_S
+    spoken_s = total_s((max(begin, start), min(end, stop)) for start, stop in overlapping(speech, begin, end))
+    return spoken_s / (end - begin)
+
+
+def _repeated_phrase(text: str) -> tuple[str, int]:
+    """Return the phrase that a text repeats most often in a row, and how often; 0 where that is nothing unusual."""
+    tokens = tokenize(text)
+    norms = [token.norm for token in tokens]
+    found = ("", 0)
+    for length in range(1, min(_LONGEST_PHRASE, len(norms) // _MANY_TIMES) + 1):
+        equal = [norms[at] == norms[at + length] for at in range(len(norms) - length)]
+        at = 0
+        for is_same, group in groupby(equal):
+            count = len(list(group))
+            times = count // length + 1
+            if is_same and times >= (_MANY_TIMES_A_TOKEN if length == 1 else _MANY_TIMES) and times > found[1]:
+                found = (text[tokens[at].begin : tokens[at + length - 1].end].strip(), times)
+            at += count
+    return found
+
+
+def _repeated(segments: Sequence[Segment]) -> dict[int, int]:
+    """Return the indexes of segments that say what the one before them said, and in how many in a row that is so."""
+    found: dict[int, int] = {}
+    at = 0
+    for norms, group in groupby([token.norm for token in tokenize(segment.text)] for segment in segments):
+        count = len(list(group))
+        if norms and count >= (_MANY_SHORT_SEGMENTS if len(norms) <= _SHORT_TOKENS else _MANY_SEGMENTS):
+            found.update(dict.fromkeys(range(at + 1, at + count), count))
+        at += count
+    return found
