@@ -158,6 +158,16 @@ async def test_a_steady_flow_is_gathered(path: Path) -> None:
     await writer.close()
 
 
+async def test_what_was_wished_for_is_done_before_the_end(path: Path) -> None:
+    """Also where one who waited has gone away."""
+    writer = Writer(path, network=False)
+    await writer.open()
+    gone, waiting = writer.wish(lambda _: 1), writer.wish(lambda _: 2)
+    gone.cancel()
+    await writer.close()
+    assert waiting.result() == 2
+
+
 async def test_a_cancelled_claim_is_free(path: Path, journal: Journal) -> None:
     """At once; one that is another's stays claimed."""
     await journal.claim(b"another", "b.mp3")
