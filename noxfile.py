@@ -94,10 +94,11 @@ def soak(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def kills(session: nox.Session) -> None:
     """Kill a run of 2,000 recordings at 20 random moments, and count what is sent again, lost and billed."""
-    _run(session, "python", "tests/bench/kills.py", *session.posargs)
+    for way in ((), ("--command",)):
+        _run(session, "python", "tests/bench/kills.py", *way, *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", default=False)
 def bulk(session: nox.Session) -> None:
     """Transcribe 10,000 small files with a journal, and see how near that comes to what the answers alone take."""
     _run(session, "python", "tests/bench/batch.py", *session.posargs)

@@ -1,4 +1,4 @@
-"""A run that is killed again and again: ``python tests/bench/kills.py [--files N] [--kills N] [--seed N]``.
+"""A run that is killed again and again: ``python tests/bench/kills.py [--files N] [--kills N] [--seed N] [--command]``.
 
 A program transcribes a folder with a journal, and gets SIGKILL at random moments, some of them while it begins; then it
 is started again, and in the end left alone. The relay runs in a process of its own, answers with the digest of what was
@@ -74,6 +74,12 @@ def library(folder: Path, place: Path) -> tuple[list[str], Path]:
     """Use `transcribe_many`."""
     journal = place / "run.sqlite"
     return [sys.executable, "-c", textwrap.dedent(PROGRAM), str(folder), str(journal), str(CONCURRENCY)], journal
+
+
+def command_line(folder: Path, place: Path) -> tuple[list[str], Path]:
+    """Use the command, with a file for each transcript."""
+    line = [sys.executable, "-m", "zhongzhuan_audio", "transcribe", str(folder), "--output-dir", str(place), "--json"]
+    return [*line, "--concurrency", str(CONCURRENCY)], place / "journal.sqlite"
 
 
 class Digests:
@@ -180,7 +186,10 @@ class Start:
             for line in process.stdout:
                 if not line.endswith(b"\n"):
                     break  # the kill came in the midst of it
-                told.append(json.loads(line))
+                record = json.loads(line)
+                if "summary" in record:
+                    continue
+                told.append(record)
                 fresh += not told[-1]["from_journal"]
                 if moment is not None and fresh == moment.count and not killed:
                     time.sleep(moment.more_s)
@@ -223,6 +232,9 @@ class Run:
                 self.wrong.append(f"{source}: {record}")
             if text not in kept.done:
                 self.wrong.append(f"{source} was told to be done, and the journal does not have it")
+            for path in record.get("outputs", ()):
+                if Path(path).read_text(encoding="utf-8") != f"{text}\n":
+                    self.wrong.append(f"{path} is not what was heard of {source}")
             if not record["from_journal"]:
                 self.risked += record["maybe_billed"]
                 if text in self.settled:
@@ -338,5 +350,7 @@ if __name__ == "__main__":
     parser.add_argument("--files", type=int, default=FILES)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--command", action="store_true", help="use the command, not the library")
     asked = parser.parse_args()
-    print(kill_again_and_again(library, files=asked.files, kills=asked.kills, seed=asked.seed))
+    way = command_line if asked.command else library
+    print(kill_again_and_again(way, files=asked.files, kills=asked.kills, seed=asked.seed))
