@@ -328,6 +328,20 @@ def test_killed_again_and_again(local_relay: LocalRelay, tmp_path: Path, journal
     assert sorted(os.listdir(tmp_path)) == ["files", "run.sqlite"]
 
 
+def test_each_request_before_a_kill_is_told(local_relay: LocalRelay, tmp_path: Path, journal: Path) -> None:
+    """One that was lost and tried again, and the one that was under way: both may have been billed."""
+    folder(tmp_path / "files", 1)
+    local_relay.faults.script(Fault("truncated", requests=(1,)), Fault("stall-in-body", requests=(2,)))
+    process = child(local_relay, tmp_path / "files", journal)
+    while local_relay.billable < 2 and process.poll() is None:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert told_by(process) == {}
+    ((_, told),) = told_by(child(local_relay, tmp_path / "files", journal)).items()
+    assert told == ("sent", 2)
+    assert local_relay.billable == 3
+
+
 def test_two_processes_share_the_work(local_relay: LocalRelay, tmp_path: Path, journal: Path) -> None:
     """No recording is sent by both, and each of them has all outcomes."""
     folder(tmp_path / "files", 200)

@@ -21,6 +21,8 @@ class Place:
         self.held: Hold | None = None
         self.is_sent: bool = False
         """Whether anything of it may have gone out."""
+        self.on_lost: Callable[[], Awaitable[None]] | None = None
+        """Awaited before it is sent once more after an attempt that may have been billed."""
         self.from_journal: bool = False
         """See `Outcome`."""
         self.lost_before: int = 0

@@ -70,12 +70,20 @@ async def recorded(
             retryable=True,
             hint=Advice("RetryPolicy(maybe_billed_retries=1) asks again"),
         )
+    told_lost = 0
+
+    async def lost() -> None:
+        nonlocal told_lost
+        await journal.lose(key)
+        told_lost += 1
+
+    place.on_lost = lost
     try:
         transcription = await transcribe()
     except (ZhongzhuanError, OSError) as error:
         retryable = error.retryable if isinstance(error, ZhongzhuanError) else True
         told = f"{type(error).__name__}: {error}"
-        await journal.fail(key, told, retryable=retryable, lost=count_maybe_billed(error))
+        await journal.fail(key, told, retryable=retryable, lost=count_maybe_billed(error) - told_lost)
         raise
     except BaseException as error:
         # Whether it was sent, and what became of it, nobody knows.

@@ -165,7 +165,7 @@ class ManyCalls(RecordingCalls):
         if retries != policy.maybe_billed_retries:
             options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
         # No kind of recording that callers have, but one that is taken all the same.
-        opened = attrs.evolve(source, on_open=place.tell_sent)
+        opened = attrs.evolve(source, on_open=place.tell_sent, on_lost=place.on_lost)
         try:
             transcription: Transcription = await getattr(self, asking.work.method)(opened, **options)
         finally:

@@ -26,6 +26,7 @@ __all__ = [
     "fail",
     "finish",
     "keep_digest",
+    "lose",
     "runs",
     "state_of",
 ]
@@ -146,11 +147,16 @@ def finish(connection: sqlite3.Connection, key: bytes, transcription: Transcript
 
 
 def fail(connection: sqlite3.Connection, key: bytes, error: str, *, retryable: bool, lost: int) -> None:
-    """Keep a failure; `lost` of its requests may have been billed."""
+    """Keep a failure; `lost` of its requests may have been billed, those aside that are counted already."""
     connection.execute(
         "UPDATE entries SET state=?, run=NULL, error=?, retryable=?, lost=lost+?, changed_at=? WHERE key=?",
         ("maybe-billed" if lost else "failed", error, retryable, lost, time.time(), key),
     )
+
+
+def lose(connection: sqlite3.Connection, key: bytes) -> None:
+    """Count a request that may have been billed in vain; the question is still being asked."""
+    connection.execute("UPDATE entries SET lost=lost+1 WHERE key=?", (key,))
 
 
 def state_of(connection: sqlite3.Connection, key: bytes) -> State | None:

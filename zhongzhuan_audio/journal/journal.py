@@ -184,6 +184,14 @@ class Journal:
         """
         await self._keep(key, partial(entries.fail, key=key, error=error, retryable=retryable, lost=lost))
 
+    async def lose(self, key: bytes) -> None:
+        """Take note that a request may have been billed in vain, before the same is asked once more.
+
+        Raises:
+            JournalError: It cannot be written.
+        """
+        await self._do(partial(entries.lose, key=key))
+
     async def digest_of(self, stamp: Stamp) -> bytes | None:
         """Return the digest of a file that has not changed since it was kept."""
         return await self._do(partial(entries.digest_of, stamp=stamp))

@@ -90,6 +90,10 @@ class Outgoing(Protocol):
         """
         ...
 
+    async def lost(self) -> None:
+        """Take note that an attempt may have been billed, before the next one."""
+        ...
+
 
 @attrs.frozen(kw_only=True)
 class Upload:
@@ -126,6 +130,11 @@ class Upload:
             on_progress=self.on_progress,
             on_connection=on_connection,
         )
+
+    async def lost(self) -> None:
+        """Tell whoever keeps count."""
+        if self.source.on_lost is not None:
+            await self.source.on_lost()
 
 
 @attrs.frozen(kw_only=True)
@@ -166,3 +175,6 @@ class Message:
         return UploadPayload(
             source, b"", b"", content_type=self.content_type, stall_s=stall_s, on_connection=on_connection
         )
+
+    async def lost(self) -> None:
+        """Do nothing: nobody keeps count."""

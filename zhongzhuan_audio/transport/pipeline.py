@@ -192,6 +192,15 @@ class Pipeline:
                     raise call.sum_up(error, reason)
                 case _:
                     assert_never(course)
+            await self._tell_lost(call)
+
+    async def _tell_lost(self, call: Call) -> None:
+        """Have it noted, before the next attempt, that the last one may have been billed."""
+        if call.attempts and call.attempts[-1].billed == "maybe":
+            try:
+                await call.outgoing.lost()
+            except ZhongzhuanError as error:
+                raise call.sum_up(error) from None
 
     async def _try(self, call: Call, receive: Receive[T]) -> tuple[T] | ZhongzhuanError:
         """Make one attempt; return the result in a tuple, or the error that the attempt ended in.

@@ -6,7 +6,7 @@ import inspect
 import io
 import os
 import stat
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import suppress
 from mmap import mmap
 from typing import IO, TYPE_CHECKING, Any
@@ -59,6 +59,8 @@ class Source:
     _close: Callable[[], None] = attrs.field(default=lambda: None, alias="close")
     _on_open: Callable[[], object] = attrs.field(default=lambda: None, alias="on_open")
     """Called when a pass over the bytes begins, as each attempt to send them does."""
+    on_lost: Callable[[], Awaitable[None]] | None = None
+    """Awaited before they are sent once more after an attempt that may have been billed."""
 
     async def open(self) -> Reader:
         """Begin a pass over the bytes.
