@@ -375,7 +375,8 @@ def test_one_of_two_processes_is_killed(local_relay: LocalRelay, tmp_path: Path,
     assert {told[name] for name in sent_by_victim} == {("journal", 0)}
     requests = Counter(request.filename for request in local_relay.requests)
     lost = {name: count for name, (_, count) in told.items() if count}
-    assert 0 < len(lost) <= 8
+    # Eight that were asked for, and half as many that were to be next.
+    assert 0 < len(lost) <= 12
     assert {name: count for name, count in requests.items() if count > 1 + lost.get(str(name), 0)} == {}
     assert set(requests) == set(told)
     assert local_relay.billable <= 200 + sum(lost.values())
