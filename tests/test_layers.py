@@ -29,7 +29,7 @@ LEVELS = {
     "protocol": 3,
     "journal": 3,
     "upload": 4,
-    "media": 4,
+    "media": 5,
     "transport": 5,
     "relay": 5,
     "core": 6,
