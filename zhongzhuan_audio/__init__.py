@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zhongzhuan_audio.batch import Budget, Job, Outcome, Outcomes, Progress, to_dataframe
     from zhongzhuan_audio.blocking import BlockingOutcomes, Client, Speech
     from zhongzhuan_audio.client import AsyncClient
-    from zhongzhuan_audio.config import Endpoint, Limits, RetryPolicy, Timeouts
+    from zhongzhuan_audio.config import AudioLimits, Endpoint, Limits, RetryPolicy, Timeouts
     from zhongzhuan_audio.errors import (
         APIError,
         Attempt,
@@ -46,12 +46,15 @@ if TYPE_CHECKING:
     )
     from zhongzhuan_audio.models import (
         Balance,
+        Coverage,
         Logprob,
         Model,
+        Preparation,
         Response,
         Segment,
         SegmentDone,
         ServerSentEvent,
+        Suspicion,
         TextDelta,
         TranscriptDone,
         Transcription,
@@ -64,7 +67,7 @@ _HOMES = {
     "batch": ("Budget", "Job", "Outcome", "Outcomes", "Progress", "to_dataframe"),
     "blocking": ("BlockingOutcomes", "Client", "Speech"),
     "client": ("AsyncClient",),
-    "config": ("Endpoint", "Limits", "RetryPolicy", "Timeouts"),
+    "config": ("AudioLimits", "Endpoint", "Limits", "RetryPolicy", "Timeouts"),
     "errors": (
         "APIError",
         "Attempt",
@@ -93,12 +96,15 @@ _HOMES = {
     ),
     "models": (
         "Balance",
+        "Coverage",
         "Logprob",
         "Model",
+        "Preparation",
         "Response",
         "Segment",
         "SegmentDone",
         "ServerSentEvent",
+        "Suspicion",
         "TextDelta",
         "TranscriptDone",
         "Transcription",
@@ -114,6 +120,7 @@ __all__ = [
     "AsyncClient",
     "AsyncSpeech",
     "Attempt",
+    "AudioLimits",
     "AudioSourceError",
     "AuthenticationError",
     "BadRequestError",
@@ -123,6 +130,7 @@ __all__ = [
     "BudgetExceededError",
     "Client",
     "ConfigurationError",
+    "Coverage",
     "Endpoint",
     "InvalidResponseError",
     "Job",
@@ -138,6 +146,7 @@ __all__ = [
     "Outcomes",
     "PayloadTooLargeError",
     "PermissionDeniedError",
+    "Preparation",
     "Progress",
     "QuotaExceededError",
     "RateLimitError",
@@ -149,6 +158,7 @@ __all__ = [
     "Speech",
     "StoppedError",
     "StreamInterruptedError",
+    "Suspicion",
     "TextDelta",
     "TimedOutError",
     "Timeouts",

@@ -16,6 +16,7 @@ from zhongzhuan_audio._version import __version__
 from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import (
     ApiKey,
+    AudioLimits,
     Endpoint,
     Limits,
     RetryPolicy,
@@ -63,6 +64,7 @@ class ClientCore:
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
+        audio_limits: AudioLimits | None = None,
         on_event: OnEvent | None = None,
         proxy: str | None = None,
         trust_env: bool = True,
@@ -86,6 +88,7 @@ class ClientCore:
         self._endpoints = checked_endpoints(endpoints)
         check_options(timeouts=timeouts, retry=retry)
         check_kind("limits", limits, Limits, "a Limits")
+        check_kind("audio_limits", audio_limits, AudioLimits, "an AudioLimits")
         check_callable("on_event", on_event)
         check_kind("trust_env", trust_env, bool, "a bool")
         check_kind("proxy", proxy, str, "an address")
@@ -99,6 +102,7 @@ class ClientCore:
         }
         self._on_event = on_event
         self._limits = limits or Limits()
+        self._audio_limits = audio_limits or AudioLimits()
         self._sessions = SessionKeeper(Network(proxy=proxy, trust_env=trust_env, ssl=ssl), self._limits, session)
         self._starting = asyncio.Lock()
 

@@ -5,14 +5,57 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias, get_args
+
+import attrs
 
 from zhongzhuan_audio.config import Endpoint, RetryPolicy, Timeouts, check_callable, check_kind, masked
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["OWN_HEADERS", "check_options", "checked_endpoints", "checked_headers", "require_asyncio", "utc_now"]
+__all__ = [
+    "OWN_HEADERS",
+    "Context",
+    "Prepare",
+    "Preparing",
+    "check_options",
+    "checked_endpoints",
+    "checked_headers",
+    "require_asyncio",
+    "utc_now",
+]
 
 OWN_HEADERS = frozenset({"authorization", "content-length", "host", "transfer-encoding"})
 """Lower-case names of those that each request has of the client itself."""
+
+
+Prepare: TypeAlias = Literal["auto", "never", "always"]
+"""Whether a recording is made ready before it is sent: where that is needed, never, or always."""
+Context: TypeAlias = Literal["parallel", "sequential"]
+"""Whether the pieces of a recording are asked for side by side, or one after another, each with the end of the text
+before behind its prompt."""
+
+
+@attrs.frozen(kw_only=True)
+class Preparing:
+    """What a caller wants to be done to a recording."""
+
+    prepare: Prepare = "auto"
+    context: Context = "parallel"
+    skip_silence: bool = False
+    allow_gaps: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigurationError: One is out of its range.
+        """
+        if self.prepare not in get_args(Prepare):
+            raise ConfigurationError(f"prepare must be 'auto', 'never' or 'always', not {self.prepare!r}")
+        if self.context not in get_args(Context):
+            raise ConfigurationError(f"context must be 'parallel' or 'sequential', not {self.context!r}")
+        check_kind("skip_silence", self.skip_silence, bool, "a bool")
+        check_kind("allow_gaps", self.allow_gaps, bool, "a bool")
 
 
 def utc_now() -> datetime:

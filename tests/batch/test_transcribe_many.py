@@ -400,12 +400,13 @@ async def test_without_room_for_a_retry_there_is_none(relay: LocalRelay, client:
 async def test_what_has_no_length_needs_a_word(client: AsyncClient) -> None:
     """A recording whose header tells none is not sent, or counts what is said."""
     unknown = ("a.webm", b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm" + bytes(200))
-    async with client.transcribe_many([unknown, SHORT], budget=Budget(audio_minutes=1), ordered=True) as outcomes:
+    budget = Budget(audio_minutes=1)
+    async with client.transcribe_many([unknown, SHORT], budget=budget, ordered=True, prepare="never") as outcomes:
         first, second = [outcome async for outcome in outcomes]
     assert isinstance(first.error, BudgetExceededError)
     assert second.error is None
     budget = Budget(audio_minutes=1, unknown_minutes=0.5)
-    async with client.transcribe_many([unknown], budget=budget) as outcomes:
+    async with client.transcribe_many([unknown], budget=budget, prepare="never") as outcomes:
         (outcome,) = [each async for each in outcomes]
     assert outcome.error is None
     assert budget.left.audio_minutes == 0.5

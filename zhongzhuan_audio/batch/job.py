@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
+from zhongzhuan_audio.options import Context, Prepare
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
     Granularity,
@@ -50,6 +51,10 @@ class SharedOptions(TypedDict, total=False):
     languages: Iterable[str] | None
     extra: Mapping[str, Any] | None
     strict: bool
+    prepare: Prepare
+    context: Context
+    skip_silence: bool
+    allow_gaps: bool
     timeouts: Timeouts | None
     retry: RetryPolicy | None
 
@@ -62,6 +67,10 @@ class TranslationOptions(TypedDict, total=False):
     response_format: ResponseFormat
     temperature: float | None
     extra: Mapping[str, Any] | None
+    prepare: Prepare
+    context: Context
+    skip_silence: bool
+    allow_gaps: bool
     timeouts: Timeouts | None
     retry: RetryPolicy | None
 

@@ -7,18 +7,13 @@ from collections.abc import Awaitable, Callable
 
 from zhongzhuan_audio.batch.budget import Hold
 
-__all__ = ["Place"]
+__all__ = ["Place", "Standing"]
 
 
-class Place:
-    """What is known of one recording while it is under way, told by what transcribes it."""
+class Standing:
+    """What is known of a question while it is asked."""
 
-    def __init__(self, turns: asyncio.Semaphore, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
-        self._turns = turns
-        self._hold = hold
-        self._has_turn = False
-        self.audio_s: float | None = None
-        self.held: Hold | None = None
+    def __init__(self) -> None:
         self.is_sent: bool = False
         """Whether anything of it may have gone out."""
         self.on_lost: Callable[[], Awaitable[None]] | None = None
@@ -27,6 +22,22 @@ class Place:
         """See `Outcome`."""
         self.lost_before: int = 0
         """See `Outcome`."""
+
+    def tell_sent(self) -> None:
+        """Take note that it goes out from now on."""
+        self.is_sent = True
+
+
+class Place(Standing):
+    """What is known of one recording while it is under way, told by what transcribes it."""
+
+    def __init__(self, turns: asyncio.Semaphore, hold: Callable[[float | None, int], Awaitable[Hold | None]]) -> None:
+        super().__init__()
+        self._turns = turns
+        self._hold = hold
+        self._has_turn = False
+        self.audio_s: float | None = None
+        self.held: Hold | None = None
 
     async def admit(self, audio_s: float | None, retries: int) -> int:
         """Wait, before anything is sent, for the recording's turn, and ask whether it may be sent.
@@ -46,10 +57,6 @@ class Place:
         self._has_turn = True
         self.held = await self._hold(audio_s, retries)
         return retries if self.held is None else self.held.requests - 1
-
-    def tell_sent(self) -> None:
-        """Take note that it goes out from now on."""
-        self.is_sent = True
 
     def leave(self) -> None:
         """Give the turn back: it is asked for no longer. May be called more than once."""

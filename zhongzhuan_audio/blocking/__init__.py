@@ -12,7 +12,7 @@ from zhongzhuan_audio.blocking.outcomes import BlockingOutcomes
 from zhongzhuan_audio.blocking.speech import Speech
 from zhongzhuan_audio.blocking.twins import entered_as, iterate, twin_of
 from zhongzhuan_audio.client import AsyncClient
-from zhongzhuan_audio.config import ApiKey, Endpoint, Limits, RetryPolicy, Timeouts, masked, masked_items
+from zhongzhuan_audio.config import ApiKey, AudioLimits, Endpoint, Limits, RetryPolicy, Timeouts, masked, masked_items
 from zhongzhuan_audio.events import OnEvent
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Client(BlockingCore):
         timeouts: See `AsyncClient`.
         retry: See `AsyncClient`.
         limits: See `AsyncClient`.
+        audio_limits: See `AsyncClient`.
         on_event: See `AsyncClient`; called on the client's own thread.
         proxy: See `AsyncClient`.
         trust_env: See `AsyncClient`.
@@ -55,6 +56,7 @@ class Client(BlockingCore):
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
+        audio_limits: AudioLimits | None = None,
         on_event: OnEvent | None = None,
         proxy: str | None = None,
         trust_env: bool = True,
@@ -72,6 +74,7 @@ class Client(BlockingCore):
                 timeouts=timeouts,
                 retry=retry,
                 limits=limits,
+                audio_limits=audio_limits,
                 on_event=on_event,
                 proxy=proxy,
                 trust_env=trust_env,

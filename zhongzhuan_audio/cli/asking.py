@@ -15,7 +15,15 @@ from zhongzhuan_audio.cli.exit_codes import FAILED, OK
 from zhongzhuan_audio.cli.render import complain, logging_to_stderr, print_bytes
 from zhongzhuan_audio.cli.signals import sigterm_interrupts
 from zhongzhuan_audio.cli.wording import in_options
-from zhongzhuan_audio.config import BASE_URL_VARIABLE, ApiKey, Endpoint, KeyFile, Limits, endpoints_from_options
+from zhongzhuan_audio.config import (
+    BASE_URL_VARIABLE,
+    ApiKey,
+    AudioLimits,
+    Endpoint,
+    KeyFile,
+    Limits,
+    endpoints_from_options,
+)
 from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
 
 if TYPE_CHECKING:
@@ -82,13 +90,16 @@ def find_endpoints(relay: RelayOptions, key: ApiKey | None = None) -> tuple[Endp
         raise
 
 
-def open_client(relay: RelayOptions, *, local: bool, limits: Limits | None = None) -> AsyncClient:
+def open_client(
+    relay: RelayOptions, *, local: bool, limits: Limits | None = None, audio_limits: AudioLimits | None = None
+) -> AsyncClient:
     """Return the client, with a key that can be read.
 
     Args:
         relay: Which relay it asks.
         local: Whether it is the embedded one instead.
         limits: How much is asked at once.
+        audio_limits: What the relay takes in one request.
 
     Raises:
         ConfigurationError: There is no key, or a setting is wrong.
@@ -104,7 +115,7 @@ def open_client(relay: RelayOptions, *, local: bool, limits: Limits | None = Non
     for endpoint in endpoints:
         if isinstance(endpoint.api_key, KeyFile):
             endpoint.api_key()
-    return AsyncClient(endpoints=endpoints, limits=limits)
+    return AsyncClient(endpoints=endpoints, limits=limits, audio_limits=audio_limits)
 
 
 def ask(question: Callable[[AsyncClient], Awaitable[T]], relay: RelayOptions, *, local: bool) -> T:

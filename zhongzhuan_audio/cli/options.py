@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import attrs
 from cyclopts import CycloptsError, Parameter
@@ -15,10 +15,13 @@ from cyclopts.validators import Number
 from zhongzhuan_audio.cli.asking import Local
 from zhongzhuan_audio.cli.named import STDIN, Found
 from zhongzhuan_audio.cli.outputs import parse_formats
+from zhongzhuan_audio.config import AudioLimits
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.options import Context, Prepare, Preparing
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.batch import Budget
+    from zhongzhuan_audio.models.transcription import FitOptions
     from zhongzhuan_audio.protocol.request import ResponseFormat
 
 __all__ = ["Files", "RecordingOptions", "TranscribeOptions", "asked_format"]
@@ -78,6 +81,22 @@ class RecordingOptions:
     unknown_minutes: Annotated[
         float | None, Parameter(metavar="N", help="Minutes to count where no length is told.", validator=_AMOUNT)
     ] = None
+    prepare: Annotated[
+        Prepare, Parameter(help="Convert and cut: auto, never or always.", show_choices=False, show_default=False)
+    ] = "auto"
+    max_upload_bytes: Annotated[
+        int | None, Parameter(metavar="N", help="What the relay takes; more is compressed or cut.")
+    ] = None
+    max_duration: Annotated[float | None, Parameter(metavar="SECONDS", help="What the model takes; more is cut.")] = (
+        None
+    )
+    context: Annotated[
+        Context, Parameter(help="Of pieces: parallel, or sequential.", show_choices=False, show_default=False)
+    ] = "parallel"
+    skip_silence: Annotated[bool, Parameter(help="Leave out long silence.", show_default=False)] = False
+    allow_gaps: Annotated[bool, Parameter(help="Keep what there is if pieces fail.", show_default=False)] = False
+    max_chars: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle's line.")] = None
+    max_lines: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle.")] = None
     dry_run: Annotated[bool, Parameter(help="Send nothing; tell what would be.", show_default=False)] = False
     json: Annotated[bool, Parameter(help="Print a line of JSON for each recording.", show_default=False)] = False
     local: Local = False
@@ -97,6 +116,33 @@ class RecordingOptions:
         if self.no_resume:
             return None
         return self.journal or (None if self.output_dir is None else self.output_dir / _JOURNAL)
+
+    @property
+    def preparing(self) -> dict[str, Any]:
+        """How recordings are made ready, as the client's methods take it."""
+        wanted = Preparing(
+            prepare=self.prepare, context=self.context, skip_silence=self.skip_silence, allow_gaps=self.allow_gaps
+        )
+        return attrs.asdict(wanted)
+
+    @property
+    def audio_limits(self) -> AudioLimits:
+        """What the relay takes in one request.
+
+        Raises:
+            ConfigurationError: A limit is out of its range.
+        """
+        given: dict[str, Any] = {}
+        if self.max_upload_bytes is not None:
+            given["max_bytes"] = self.max_upload_bytes
+        if self.max_duration is not None:
+            given["max_duration_s"] = {"": self.max_duration}
+        return AudioLimits(**given)
+
+    @property
+    def fit(self) -> FitOptions:
+        """How subtitles are laid out."""
+        return {"max_chars": self.max_chars, "max_lines": self.max_lines}
 
     def budget(self) -> Budget | None:
         """Return what may be spent; None where that has no limit.
@@ -127,6 +173,9 @@ class RecordingOptions:
         Raises:
             ConfigurationError: Something does not.
         """
+        _ = self.audio_limits
+        if self.max_lines is not None and self.max_chars is None:
+            raise ConfigurationError("--max-lines needs --max-chars", hint="42 suits most screens")
         if self.null and self.files_from is None:
             raise ConfigurationError("--null is about a list", hint="name one with --files-from")
         if self.no_resume and self.journal is not None:

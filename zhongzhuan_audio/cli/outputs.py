@@ -11,6 +11,7 @@ import attrs
 from zhongzhuan_audio.errors import ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.models.transcription import FitOptions
 
 __all__ = ["FORMATS", "UNTIMED_SUFFIX", "Form", "Kept", "Rendered", "keep", "parse_formats", "render"]
 
@@ -56,12 +57,18 @@ class Rendered:
     """Whether there are no subtitles, for want of times: its text stands in for them."""
 
 
-def render(transcription: Transcription, formats: Iterable[str]) -> Rendered:
-    """Return a transcript in the forms that the formats name."""
+def render(transcription: Transcription, formats: Iterable[str], fit: FitOptions | None = None) -> Rendered:
+    """Return a transcript in the forms that the formats name.
+
+    Args:
+        transcription: What to render.
+        formats: As in `parse_formats`.
+        fit: How subtitles are laid out.
+    """
     texts, is_untimed = {}, False
     for form, suffix in (FORMATS[name] for name in formats):
         try:
-            texts[suffix] = transcription.render(form)
+            texts[suffix] = transcription.render(form, **(fit if fit and form in {"srt", "vtt"} else {}))
         except NoTimingError:
             is_untimed = True
     if is_untimed:

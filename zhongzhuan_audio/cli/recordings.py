@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 import attrs
 
 from zhongzhuan_audio.batch import Job
-from zhongzhuan_audio.batch.recorded import LOCAL, TRANSLATION
+from zhongzhuan_audio.batch.recorded import LOCAL, TRANSLATION, marks_of
 from zhongzhuan_audio.cli.asking import RelayOptions, check_local, open_client, print_text
 from zhongzhuan_audio.cli.estimate import estimate
 from zhongzhuan_audio.cli.exit_codes import FAILED, INTERRUPTED, OK
@@ -88,6 +88,7 @@ def run_on_recordings(
 def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple[Field, ...]) -> int:
     """Say what would be sent, and return the exit code."""
     question = fields + ((TRANSLATION,) if verb == "translate" else ()) + ((LOCAL,) if options.local else ())
+    question += marks_of(options.preparing)
     with ExitStack() as stack:
         stdin = _stdin(found.recordings, stack)
         jobs = [
@@ -137,7 +138,7 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(logging_to_stderr(wanted=self._relay.verbose))
             limits = Limits(max_concurrency=options.concurrency)
-            client = open_client(self._relay, local=options.local, limits=limits)
+            client = open_client(self._relay, local=options.local, limits=limits, audio_limits=options.audio_limits)
             targets = self._targets()
             report = None
             if options.output_dir is not None and self._are_many:
@@ -146,6 +147,7 @@ class _Run:
             work = Work(
                 targets,
                 formats=options.formats,
+                fit=options.fit,
                 tally=self._tally,
                 reporter=reporter,
                 report=report,
@@ -194,6 +196,7 @@ class _Run:
                 budget=self._budget,
                 journal=options.journal_path,
                 **self._arguments,
+                **options.preparing,
             )
             async with many as outcomes:
                 if not self._are_many:

@@ -25,6 +25,7 @@ from zhongzhuan_audio.errors import (
     ZhongzhuanError,
 )
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.models.transcription import FitOptions
 from zhongzhuan_audio.threads import finish, in_thread
 
 __all__ = ["Target", "Work", "json_line"]
@@ -52,6 +53,7 @@ class Work:
         targets: Sequence[Target],
         *,
         formats: Sequence[str],
+        fit: FitOptions | None = None,
         tally: Tally,
         reporter: Reporter,
         report: Report | None = None,
@@ -64,6 +66,7 @@ class Work:
         Args:
             targets: The recordings, in order.
             formats: What each transcript is written as.
+            fit: How subtitles are laid out.
             tally: Counts.
             reporter: Is told what comes of each recording.
             report: Gets a row for each.
@@ -73,6 +76,7 @@ class Work:
         """
         self._targets = targets
         self._formats = formats
+        self._fit = fit
         self._tally = tally
         self._reporter = reporter
         self._report = report
@@ -177,7 +181,7 @@ class Work:
         self, transcription: Transcription, target: Target, outputs: list[Path], *, known: bool
     ) -> ZhongzhuanError | None:
         """Write a transcript's files; return what went wrong."""
-        rendered = render(transcription, self._formats)
+        rendered = render(transcription, self._formats, self._fit)
         if target.place is None:
             if self._as_json:
                 return None

@@ -28,6 +28,7 @@ class AsyncClient(BatchCalls, StreamedCalls, SpeakingCalls, AccountCalls, OtherC
             `api_key`. A call that one of them cannot serve goes to the next.
         retry: When a failed request is tried again.
         limits: How much is asked of the relays at once.
+        audio_limits: What the relays take in one request; what passes it is compressed or cut, see `transcribe`.
         on_event: Called on the event loop with what happens, see `zhongzhuan_audio.events`.
         proxy: Address of an HTTP proxy; None leaves it to the environment.
         trust_env: Whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE count. Loopback addresses are

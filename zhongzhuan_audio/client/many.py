@@ -12,13 +12,13 @@ import attrs
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
 from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import LOCAL, digested, recorded
+from zhongzhuan_audio.batch.recorded import LOCAL, digested, keeper, marks_of, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
 from zhongzhuan_audio.journal import Journal, key_of
 from zhongzhuan_audio.models import Transcription
-from zhongzhuan_audio.options import check_options
+from zhongzhuan_audio.options import Preparing, check_options
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import reference_fields
 from zhongzhuan_audio.threads import in_thread
@@ -30,8 +30,8 @@ __all__ = ["Fields", "ManyCalls", "Work"]
 Fields: TypeAlias = tuple[tuple[Field, ...], tuple[SpeakerReference, ...]]
 """What options go out as, and the speakers' references among them, which are to be read."""
 
-_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress"})
-"""Options that do not go out as fields, and so change no answer."""
+_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress", *attrs.fields_dict(Preparing)})
+"""Options that do not go out as fields."""
 _ITS_OWN = frozenset({"filename", "on_progress"})
 """Options that a recording can have, and many cannot share."""
 
@@ -144,13 +144,16 @@ class ManyCalls(RecordingCalls):
             if journal is None:
                 return await self._send_source(asking, source, options, place)
             read, digest = await digested(source, job.file, journal)
+            question = fields + asking.mark + marks_of(options)
+            again = policy.maybe_billed_retries > 0
+            read = attrs.evolve(read, keep_piece=keeper(journal, digest, asking.mark, again=again))
             return await recorded(
                 journal,
-                key_of(digest, fields + asking.mark),
+                key_of(digest, question),
                 source.label,
                 place,
                 lambda: self._send_source(asking, read, options, place),
-                again=policy.maybe_billed_retries > 0,
+                again=again,
             )
         finally:
             source.close()

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
+from zhongzhuan_audio.client.prepared import PreparedCalls
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.models import Transcription
-from zhongzhuan_audio.options import utc_now
+from zhongzhuan_audio.options import Context, Prepare, Preparing, utc_now
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import (
@@ -26,14 +26,15 @@ from zhongzhuan_audio.protocol.request import (
 )
 from zhongzhuan_audio.protocol.response import decode_transcription
 from zhongzhuan_audio.protocol.translation import decode_translation
+from zhongzhuan_audio.transport.outgoing import Upload
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
-from zhongzhuan_audio.upload.source import AudioFile
+from zhongzhuan_audio.upload.source import AudioFile, Source
 
 __all__ = ["RecordingCalls"]
 
 
-class RecordingCalls(ClientCore):
+class RecordingCalls(PreparedCalls):
     """What is done to recordings."""
 
     async def transcribe(
@@ -54,6 +55,10 @@ class RecordingCalls(ClientCore):
         languages: Iterable[str] | None = None,
         extra: Mapping[str, Any] | None = None,
         strict: bool = True,
+        prepare: Prepare = "auto",
+        context: Context = "parallel",
+        skip_silence: bool = False,
+        allow_gaps: bool = False,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -83,6 +88,14 @@ class RecordingCalls(ClientCore):
             extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
             strict: Refuse a format or a field that the model is known not to take, before anything is sent. Models that
                 this version does not know are always let through.
+            prepare: "auto" converts what the relay would not take or could not bill, and compresses or cuts what passes
+                the client's `AudioLimits`, with the extra ``media``; "never" sends every recording as it is, "always"
+                none. `Transcription.preparation` says what was done.
+            context: Of a recording that is cut: "parallel" asks for its pieces side by side; "sequential" one after
+                another, each with the end of the text before behind the prompt.
+            skip_silence: Where a recording is prepared, leave out silence of more than 30 s; times stay true.
+            allow_gaps: Of a recording that is cut, give what there is even if pieces failed, with
+                `Transcription.gaps`; else the error has it as `partial`.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
             retry: In place of the client's own, for this call.
@@ -124,6 +137,7 @@ class RecordingCalls(ClientCore):
             model,
             fields,
             decode=lambda answer: decode_transcription(answer, response_format=response_format, now=utc_now),
+            preparing=Preparing(prepare=prepare, context=context, skip_silence=skip_silence, allow_gaps=allow_gaps),
             timeouts=timeouts,
             retry=retry,
             on_progress=on_progress,
@@ -138,6 +152,10 @@ class RecordingCalls(ClientCore):
         response_format: ResponseFormat = "json",
         temperature: float | None = None,
         extra: Mapping[str, Any] | None = None,
+        prepare: Prepare = "auto",
+        context: Context = "parallel",
+        skip_silence: bool = False,
+        allow_gaps: bool = False,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -152,6 +170,10 @@ class RecordingCalls(ClientCore):
             response_format: As in `transcribe`.
             temperature: Sampling temperature, 0 to 1; None leaves it to the relay, whose default is 0.
             extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
+            prepare: As in `transcribe`, and so are the next three.
+            context: As in `transcribe`.
+            skip_silence: As in `transcribe`.
+            allow_gaps: As in `transcribe`.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
             retry: In place of the client's own, for this call.
@@ -180,6 +202,7 @@ class RecordingCalls(ClientCore):
             model,
             fields,
             decode=lambda answer: decode_translation(answer, response_format=response_format, now=utc_now),
+            preparing=Preparing(prepare=prepare, context=context, skip_silence=skip_silence, allow_gaps=allow_gaps),
             timeouts=timeouts,
             retry=retry,
             on_progress=on_progress,
@@ -194,6 +217,7 @@ class RecordingCalls(ClientCore):
         fields: Sequence[Field],
         *,
         decode: Callable[[Answer], Transcription],
+        preparing: Preparing,
         timeouts: Timeouts | None,
         retry: RetryPolicy | None,
         on_progress: Progress | None,
@@ -202,10 +226,24 @@ class RecordingCalls(ClientCore):
         upload = await self._open_upload(
             file, filename, path, fields, timeouts=timeouts, retry=retry, on_progress=on_progress
         )
-        try:
+
+        async def ask(upload: Upload) -> Transcription:
             transcription, attempts = await self._send(
                 upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry, since=since
             )
+            return attrs.evolve(transcription, attempts=attempts)
+
+        async def ask_for(
+            source: Source, fields: Sequence[Field], on_progress: Progress | None, audio_s: float | None
+        ) -> Transcription:
+            return await ask(
+                attrs.evolve(upload, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
+            )
+
+        try:
+            need = await self._need_of(upload.source, upload.audio_s, model, preparing)
+            if need is None:
+                return await ask(upload)
+            return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)
         finally:
             upload.source.close()
-        return attrs.evolve(transcription, attempts=attempts)

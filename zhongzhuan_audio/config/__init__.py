@@ -18,6 +18,8 @@ from zhongzhuan_audio.config.keys import (
 )
 from zhongzhuan_audio.config.settings import (
     BASE_URL_VARIABLE,
+    AudioLimits,
+    Encoding,
     Endpoint,
     Limits,
     RetryPolicy,
@@ -31,6 +33,8 @@ __all__ = [
     "BASE_URL_VARIABLE",
     "DEFAULT_BASE_URL",
     "ApiKey",
+    "AudioLimits",
+    "Encoding",
     "Endpoint",
     "KeyFile",
     "Limits",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -23,9 +23,21 @@ from zhongzhuan_audio.config.keys import (
 )
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["BASE_URL_VARIABLE", "Endpoint", "Limits", "RetryPolicy", "Timeouts", "endpoints_from_options"]
+__all__ = [
+    "BASE_URL_VARIABLE",
+    "AudioLimits",
+    "Encoding",
+    "Endpoint",
+    "Limits",
+    "RetryPolicy",
+    "Timeouts",
+    "endpoints_from_options",
+]
 
 BASE_URL_VARIABLE = "ZHONGZHUAN_BASE_URL"
+
+_LEAST_BYTES = 65_536
+_LEAST_S = 10.0
 
 
 def _is_positive(value: object) -> bool:
@@ -123,6 +135,53 @@ class Limits:
     """Calls that may wait for their turn; one more fails at once, unsent. None sets no limit."""
     max_wait_s: float | None = attrs.field(default=None, validator=_seconds_or_none)
     """Seconds that a call may wait for its turn; after that it fails, unsent. None waits for ever."""
+
+
+Encoding: TypeAlias = Literal["mp3", "opus", "flac"]
+"""What recordings are converted to: MP3, Opus in Ogg, or FLAC, which loses nothing."""
+
+
+def _bytes_or_none(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < _LEAST_BYTES):
+        raise ConfigurationError(
+            f"{attribute.name} must be a whole number of bytes, at least {_LEAST_BYTES}, or None, not {value!r}"
+        )
+
+
+def _longest(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    fits = isinstance(value, Mapping) and all(
+        isinstance(name, str) and _is_positive(seconds) and seconds >= _LEAST_S for name, seconds in value.items()
+    )
+    if not fits:
+        raise ConfigurationError(
+            f"{attribute.name} must map beginnings of models' names to seconds, at least {_LEAST_S:g}, not {value!r}"
+        )
+
+
+def _encoding(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value not in get_args(Encoding):
+        raise ConfigurationError(f"{attribute.name} must be one of {', '.join(get_args(Encoding))}, not {value!r}")
+
+
+@attrs.frozen(kw_only=True)
+class AudioLimits:
+    """What a relay takes in one request; a recording that passes it is compressed, and cut where that is not enough."""
+
+    max_bytes: int | None = attrs.field(default=25 * 1024 * 1024 - 16 * 1024, validator=_bytes_or_none)
+    """Of a recording; None sets no limit. OpenAI takes 25 MiB with the form around it."""
+    max_duration_s: Mapping[str, float] = attrs.field(
+        factory=lambda: {"gpt-4o-": 1500.0, "gpt-transcribe": 1500.0}, validator=_longest
+    )
+    """Seconds, by the beginnings of models' names; the longest beginning that fits counts, and "" fits all."""
+    encoding: Encoding = attrs.field(default="mp3", validator=_encoding)
+    """What recordings are converted to. Many relays read the length that they bill out of an Ogg file as if it were
+    Vorbis, and fail on Opus."""
+
+    def longest_s(self, model: str) -> float | None:
+        """Return how many seconds a model takes; None without a limit."""
+        name = model.lower().rpartition("/")[2]
+        fitting = [beginning for beginning in self.max_duration_s if name.startswith(beginning)]
+        return self.max_duration_s[max(fitting, key=len)] if fitting else None
 
 
 @attrs.frozen(init=False, repr=False)

@@ -1,6 +1,7 @@
 """What the relay's answers become."""
 
 from zhongzhuan_audio.models.account import Balance, Model
+from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.response import Response
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion, SuspicionKind
 from zhongzhuan_audio.models.stream import SegmentDone, ServerSentEvent, TextDelta, TranscriptDone, TranscriptEvent
@@ -11,6 +12,7 @@ __all__ = [
     "Coverage",
     "Logprob",
     "Model",
+    "Preparation",
     "Response",
     "Segment",
     "SegmentDone",

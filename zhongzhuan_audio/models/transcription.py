@@ -14,6 +14,7 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
 from zhongzhuan_audio.models.text import join_texts
@@ -122,6 +123,8 @@ class Transcription:
     """The relay's own id of the request."""
     attempts: tuple[Attempt, ...] = ()
     """Every request that this answer took, in order; the last is the one that succeeded."""
+    preparation: Preparation | None = None
+    """What was done to the recording before it was sent; None where it went out as it is."""
     gaps: tuple[Span, ...] = ()
     """Stretches of the recording that were not transcribed, in order."""
     warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)

@@ -6,16 +6,17 @@ import inspect
 import io
 import os
 import stat
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import suppress
 from mmap import mmap
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 from aiohttp import BodyPartReader
 
 from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
+from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Enclosing, Openable
 from zhongzhuan_audio.upload.daemons import close_in_daemon_thread, in_daemon_thread
 from zhongzhuan_audio.upload.faults import explained
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncReadable", "AudioFile", "Enclosing", "Openable", "Source", "open_source"]
 
+
+KeepPiece: TypeAlias = "Callable[[Source, str, Sequence[Field], Callable[[Source], Awaitable[Any]]], Awaitable[Any]]"
+"""Of a piece: what goes out, which piece it is, its fields, and what asks for it."""
 
 # A terminal that is read does not become the one that ends this process when it hangs up.
 _FLAGS: int = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY"))
@@ -61,6 +65,12 @@ class Source:
     """Called when a pass over the bytes begins, as each attempt to send them does."""
     on_lost: Callable[[], Awaitable[None]] | None = None
     """Awaited before they are sent once more after an attempt that may have been billed."""
+    keep_piece: KeepPiece | None = None
+    """Where it is cut: keeps the answer to each piece, or gives back one that was kept."""
+
+    def tell_open(self) -> None:
+        """Take note that a pass over the bytes begins, of these or of what stands for them."""
+        self._on_open()
 
     async def open(self) -> Reader:
         """Begin a pass over the bytes.
@@ -68,7 +78,7 @@ class Source:
         Raises:
             AudioSourceError: It is gone, or has another size than when it was first looked at.
         """
-        self._on_open()
+        self.tell_open()
         with explained(self.label):
             reader = self._open()
         try:

@@ -1,0 +1,244 @@
+"""Recordings that a relay would not take as they are, sent by a client all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zhongzhuan_audio import (
+    AsyncClient,
+    AudioLimits,
+    AudioSourceError,
+    BadRequestError,
+    ConfigurationError,
+    MissingExtraError,
+    UnsupportedAudioError,
+)
+from zhongzhuan_audio.audio.duration import probe
+from zhongzhuan_audio.audio.sniff import sniff
+from zhongzhuan_audio.relay import LocalRelay, ScriptedAnswer, ScriptedEngine, WhisperEngine
+
+av = pytest.importorskip("av")
+
+SMALL = AudioLimits(max_bytes=65_536)
+"""Some ten seconds of MP3."""
+
+
+def made(source: Path, container: str, codec: str, *, times: int = 1, sound: bool = True, video: bool = False) -> bytes:
+    """Return a recording in another form, so often one after another."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=16_000, layout="mono") if sound else None
+        if video:
+            picture = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
+            for _ in range(10):
+                file.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+            file.mux(picture.encode(None))
+        for _ in range(times if stream else 0):
+            with av.open(str(source)) as heard:
+                for frame in heard.decode(audio=0):
+                    frame.pts = None
+                    file.mux(stream.encode(frame))
+        if stream:
+            file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[LocalRelay]:
+    """A relay that hears one thing in everything, and keeps what is uploaded to look at."""
+    async with LocalRelay(ScriptedEngine("你好"), max_upload_bytes=64 << 20) as relay:
+        yield relay
+
+
+@pytest.fixture
+async def client(relay: LocalRelay) -> AsyncIterator[AsyncClient]:
+    """A client of it."""
+    async with AsyncClient(relay.base_url, relay.api_key) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "codec", "video", "reason"),
+    [
+        ("a.mov", "mov", "aac", True, "format"),
+        ("a.mkv", "matroska", "aac", True, "format"),
+        ("a.aiff", "aiff", "pcm_s16be", False, "format"),
+        ("a.webm", "webm", "libopus", False, "billing"),
+    ],
+)
+async def test_what_no_relay_takes_is_converted(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, name: str, container: str, codec: str, video: bool, reason: str
+) -> None:
+    """It goes out as MP3 under its own name, and the result says so."""
+    content = made(jfk, container, codec, video=video)
+    told: list[tuple[int, int]] = []
+    found = await client.transcribe((name, content), on_progress=lambda sent, total: told.append((sent, total)))
+    assert found.text == "你好"
+    assert found.preparation is not None
+    assert (found.preparation.reason, found.preparation.encoding, found.preparation.pieces) == (reason, "mp3", 1)
+    assert found.preparation.original_bytes == len(content)
+    (request,) = relay.requests
+    assert request.filename == "a.mp3"
+    assert request.size_bytes == found.preparation.sent_bytes
+    assert told[-1][0] == told[-1][1]
+
+
+async def test_never_sends_it_as_it_is(relay: LocalRelay, client: AsyncClient, jfk: Path) -> None:
+    """And says nothing; always converts what would have gone."""
+    content = made(jfk, "webm", "libopus")
+    assert (await client.transcribe(("a.webm", content), prepare="never")).preparation is None
+    assert relay.requests[0].size_bytes == len(content)
+    always = await client.transcribe(jfk, prepare="always")
+    assert always.preparation is not None
+    assert always.preparation.reason == "wish"
+    assert (await client.transcribe(jfk)).preparation is None
+    assert relay.requests[2].size_bytes == jfk.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        ("silent video", UnsupportedAudioError, "no sound"),
+        ("zip", UnsupportedAudioError, "ZIP archive"),
+        ("corrupt", AudioSourceError, "a.mov"),
+    ],
+)
+async def test_what_cannot_be_decoded_is_told_before_a_byte_is_sent(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, content: str, error: type[Exception], words: str
+) -> None:
+    """With what it is."""
+    if content == "silent video":
+        data = made(jfk, "mov", "aac", sound=False, video=True)
+    elif content == "zip":
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("x.txt", "x")
+        data = archive.getvalue()
+    else:
+        data = made(jfk, "mov", "aac")[:64] + bytes(4000)
+    name = "a.mp3" if content == "zip" else "a.mov"
+    with pytest.raises(error, match=words):
+        await client.transcribe((name, data))
+    assert relay.request_count == 0
+
+
+async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> None:
+    """None is larger than may be; together they have the recording's length, and times are those of the whole."""
+    uploads: list[tuple[int, float | None]] = []
+
+    class Engine(ScriptedEngine):
+        async def transcribe(self, path: Path, options: Any) -> Any:
+            data = await asyncio.to_thread(path.read_bytes)
+            found = probe(lambda at, size: data[at : at + size], len(data), sniff(data[:4096]))
+            uploads.append((len(data), found.duration_s))
+            return await super().transcribe(path, options)
+
+    async with (
+        LocalRelay(Engine("hello there"), max_upload_bytes=65_536) as tight,
+        AsyncClient(tight.base_url, tight.api_key, audio_limits=SMALL) as client,
+    ):
+        found = await client.transcribe(("talk.wav", made(jfk, "wav", "pcm_s16le", times=4)), response_format="srt")
+    assert found.preparation is not None
+    assert found.preparation.pieces == len(uploads) >= 5
+    assert max(size for size, _ in uploads) <= 65_536
+    assert found.preparation.sent_bytes == sum(size for size, _ in uploads)
+    assert sum(seconds or 0 for _, seconds in uploads) == pytest.approx(44.4, abs=2)
+    assert found.duration == pytest.approx(44.0, abs=1)
+    assert [segment.id for segment in found.segments] == list(range(len(found.segments)))
+    starts = [segment.start for segment in found.segments]
+    assert starts == sorted(starts)
+    assert starts[-1] > 30
+    assert len(found.attempts) == len(uploads)
+    assert found.coverage is not None
+
+
+async def test_only_the_piece_that_failed_is_asked_again(relay: LocalRelay, jfk: Path, tmp_path: Path) -> None:
+    """A journal keeps the others; the error has what they said."""
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(made(jfk, "wav", "pcm_s16le", times=4))
+    wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
+    relay.engine.script("one", "two", wrong, "four")  # type: ignore[attr-defined]
+    counts, found = [], []
+    async with AsyncClient(relay.base_url, relay.api_key, audio_limits=SMALL) as client:
+        for _ in range(3):
+            async with client.transcribe_many([talk], journal=tmp_path / "run.sqlite") as outcomes:
+                found += [outcome async for outcome in outcomes]
+            counts.append(relay.request_count)
+    first, second, third = found
+    assert isinstance(first.error, BadRequestError)
+    assert first.error.partial.text
+    assert len(first.error.partial.gaps) == 1
+    assert second.error is None
+    assert second.transcription is not None
+    assert second.transcription.preparation is not None
+    assert second.transcription.preparation.pieces == counts[0]
+    assert counts[1:] == [counts[0] + 1] * 2
+    assert third.from_journal
+    assert third.transcription == second.transcription
+
+
+async def test_gaps_are_given_where_they_are_allowed(relay: LocalRelay, jfk: Path) -> None:
+    """What failed is told by its times."""
+    wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
+    relay.engine.script("one", wrong, "three")  # type: ignore[attr-defined]
+    async with AsyncClient(relay.base_url, relay.api_key, audio_limits=SMALL) as client:
+        talk = ("talk.wav", made(jfk, "wav", "pcm_s16le", times=3))
+        found = await client.transcribe(talk, allow_gaps=True, context="sequential")
+    assert len(found.gaps) == 1
+    assert found.text.startswith("one three")
+
+
+async def test_pieces_in_a_row_are_told_the_text_before(relay: LocalRelay, jfk: Path) -> None:
+    """Behind the caller's own prompt."""
+    relay.engine.script("one", "two", "three")  # type: ignore[attr-defined]
+    async with AsyncClient(relay.base_url, relay.api_key, audio_limits=SMALL) as client:
+        talk = ("talk.wav", made(jfk, "wav", "pcm_s16le", times=2))
+        await client.transcribe(talk, prompt="Kennedy", context="sequential")
+    prompts = [request.fields["prompt"] for request in relay.requests]
+    assert prompts[:2] == [("Kennedy",), ("Kennedy one",)]
+
+
+async def test_without_the_extra_it_is_named(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is sent."""
+    content = made(jfk, "mov", "aac")
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    with pytest.raises(MissingExtraError, match=r"zhongzhuan-audio\[media\]"):
+        await client.transcribe(("a.mov", content))
+    assert relay.request_count == 0
+
+
+@pytest.mark.parametrize(
+    "option", [{"prepare": "maybe"}, {"context": "random"}, {"skip_silence": "yes"}, {"allow_gaps": 1}]
+)
+async def test_wrong_options_are_refused(relay: LocalRelay, client: AsyncClient, jfk: Path, option: Any) -> None:
+    """By name, before anything is sent."""
+    with pytest.raises(ConfigurationError, match=next(iter(option))):
+        await client.transcribe(jfk, **option)
+    assert relay.request_count == 0
+
+
+@pytest.mark.real_model
+async def test_a_real_recording_in_pieces_says_the_same(jfk: Path) -> None:
+    """Cut in pauses, each piece is heard as well as the whole."""
+    async with (
+        LocalRelay(WhisperEngine()) as relay,
+        AsyncClient(relay.base_url, relay.api_key, audio_limits=AudioLimits(max_bytes=100_000)) as client,
+    ):
+        found = await client.transcribe(
+            ("talk.mov", made(jfk, "mov", "aac", times=2)), language="en", response_format="verbose_json"
+        )
+    assert found.preparation is not None
+    assert found.preparation.pieces == 2
+    assert found.text.lower().count("fellow americans") == 2
+    assert found.text.lower().count("for your country") == 2
+    second = next(segment for segment in found.segments if segment.start > 10)
+    assert second.start == pytest.approx(11.1, abs=0.6)

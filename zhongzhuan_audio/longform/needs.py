@@ -1,0 +1,85 @@
+"""What has to be done to a recording before a relay takes it. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.audio import AudioFormat, formats
+from zhongzhuan_audio.config import AudioLimits
+
+__all__ = ["Lengths", "Need", "lengths_of", "need_of"]
+
+Need: TypeAlias = Literal["format", "billing", "size", "length", "wish"]
+"""Why a recording is not sent as it is: relays do not take its format, or cannot bill it; it is too large, or too long;
+or it is wanted so."""
+
+_TAKEN = frozenset((formats.FLAC, formats.MP3, formats.MP4, formats.M4A, formats.OGG, formats.WAV))
+_TAKEN_UNBILLED = frozenset((formats.WEBM,))
+_PIECE_S = 600.0
+_ROOM = 0.97
+_WINDOW_S = 30.0
+_OVERLAP_S = 5.0
+
+
+def need_of(
+    kind: AudioFormat | None,
+    size_bytes: int,
+    duration_s: float | None,
+    model: str,
+    limits: AudioLimits,
+    *,
+    always: bool = False,
+) -> Need | None:
+    """Return why a recording cannot go out as it is; None where it can.
+
+    Args:
+        kind: Its format; None where the bytes were not recognised, which is left to the relay.
+        size_bytes: Of the file.
+        duration_s: None where it is not known.
+        model: The one that is asked.
+        limits: What the relay takes.
+        always: Whether it is to be converted in any case.
+    """
+    if kind is not None and kind not in _TAKEN:
+        return "billing" if kind in _TAKEN_UNBILLED else "format"
+    if limits.max_bytes is not None and size_bytes > limits.max_bytes:
+        return "size"
+    longest_s = limits.longest_s(model)
+    if longest_s is not None and duration_s is not None and duration_s > longest_s:
+        return "length"
+    return "wish" if always else None
+
+
+@attrs.frozen(kw_only=True)
+class Lengths:
+    """How long the pieces of a recording are to be, in seconds."""
+
+    whole_s: float
+    """What is no longer may well go out in one piece."""
+    max_s: float
+    """No piece may be longer."""
+    target_s: float
+    window_s: float
+    overlap_s: float
+
+
+def lengths_of(model: str, limits: AudioLimits, bytes_per_s: float) -> Lengths:
+    """Return how long pieces may be that are encoded to so many bytes a second."""
+    most = []
+    if limits.max_bytes is not None:
+        most.append(limits.max_bytes * _ROOM / bytes_per_s)
+    if (longest_s := limits.longest_s(model)) is not None:
+        most.append(longest_s * _ROOM)
+    whole_s = min(most, default=math.inf)
+    max_s = min(whole_s, _PIECE_S * 2)
+    target_s = min(_PIECE_S, max_s * 0.9)
+    return Lengths(
+        whole_s=whole_s,
+        max_s=max_s,
+        target_s=target_s,
+        window_s=min(_WINDOW_S, target_s / 2),
+        overlap_s=min(_OVERLAP_S, target_s / 4),
+    )

@@ -1,0 +1,89 @@
+"""The pieces of a long recording, asked for one by one or side by side, and put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeAlias
+
+import attrs
+
+from zhongzhuan_audio.errors import ZhongzhuanError
+from zhongzhuan_audio.longform.cutting import Piece, Plan
+from zhongzhuan_audio.longform.stitching import stitch
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.options import Context
+from zhongzhuan_audio.threads import in_thread
+
+__all__ = ["AskForPiece", "ask_for_pieces"]
+
+AskForPiece: TypeAlias = Callable[[Piece, str | None], Awaitable[Transcription]]
+"""Asks for a piece, with the text before it where that is known."""
+
+_TAIL_CHARS = 200
+"""How much of the text before is worth telling: Whisper looks at 224 tokens."""
+
+
+class _NotAskedError(ZhongzhuanError):
+    """A piece that was not asked for, since another one failed."""
+
+
+async def ask_for_pieces(
+    plan: Plan, ask: AskForPiece, *, context: Context, at_once: int, allow_gaps: bool
+) -> Transcription:
+    """Return the transcript of a recording that is cut in pieces.
+
+    Args:
+        plan: The pieces; at least one.
+        ask: Asks for one of them.
+        context: In what order.
+        at_once: How many may be under way side by side.
+        allow_gaps: Whether a piece that fails leaves a gap, and the rest is given.
+
+    Raises:
+        ZhongzhuanError: A piece failed, and gaps are not allowed, or all failed; `partial` is the transcript of those
+            that did not, with its `gaps`, and `attempts` are those of all.
+    """
+    pieces = iter(plan.pieces)
+    answers: dict[int, Transcription | ZhongzhuanError] = {}
+    failed: list[ZhongzhuanError] = []
+    before: str | None = None
+
+    async def go_through(pieces: Iterator[Piece]) -> None:
+        nonlocal before
+        for piece in pieces:
+            if failed and not allow_gaps:
+                return
+            try:
+                answer = await ask(piece, before)
+            except ZhongzhuanError as error:
+                answers[piece.index] = error
+                failed.append(error)
+                continue
+            answers[piece.index] = answer
+            if context == "sequential":
+                before = answer.text[-_TAIL_CHARS:]
+
+    workers = 1 if context == "sequential" else min(at_once, len(plan.pieces))
+    tasks = [asyncio.ensure_future(go_through(pieces)) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    all_answers = [answers.get(piece.index, _NotAskedError("not asked for")) for piece in plan.pieces]
+    whole = await in_thread(stitch, plan.pieces, all_answers, duration=plan.duration)
+    if failed and (not allow_gaps or len(failed) == len(plan.pieces)):
+        raise _with_rest(failed[0], whole)
+    return whole
+
+
+def _with_rest(error: ZhongzhuanError, whole: Transcription) -> ZhongzhuanError:
+    """Return a piece's error as that of the recording."""
+    done = attrs.evolve(whole, attempts=())
+    error.partial = done if done.text else None
+    error.attempts = whole.attempts
+    if any(attempt.billed == "maybe" for attempt in whole.attempts):
+        error.billed = "maybe"
+    return error

@@ -1,0 +1,27 @@
+"""What was done to a recording before it was sent."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Preparation"]
+
+
+@attrs.frozen(kw_only=True)
+class Preparation:
+    """What was done to a recording before it was sent."""
+
+    reason: str
+    """"format": relays do not take it; "billing": they cannot bill it; "size", "length": it passes a limit; "wish"."""
+    encoding: str
+    """What it was converted to: "mp3", "opus" or "flac", of 16 kHz and one channel."""
+    original_bytes: int
+    """Size of the recording."""
+    sent_bytes: int
+    """Size of all that was sent in its place, each piece once."""
+    pieces: int
+    """In how many requests it was sent."""
+    skipped_s: float = 0.0
+    """Seconds of silence that were not sent."""
+    lost_s: float = 0.0
+    """Seconds that could not be decoded."""
