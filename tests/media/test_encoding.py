@@ -86,6 +86,7 @@ def test_a_source_that_fails_leaves_nothing_behind(jfk_samples):
 @pytest.mark.parametrize("encoding", FORMATS)
 def test_a_full_disk_is_told(jfk_samples, monkeypatch, encoding):
     """With what to do about it, and not as damage."""
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: Path("/dev/full").open("r+b", buffering=0))
+    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115 - whoever gets it closes it
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
     with pytest.raises(AudioSourceError, match="cannot keep it in a temporary file: No space left.*TMPDIR"):
         encode(pieces(np.tile(jfk_samples, 10)), encoding, label="it")
