@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import av
 import pytest
 import uvicorn
 from aiohttp import test_utils, web
@@ -46,6 +47,16 @@ def evaluate(example: Example) -> None:
     outcome = eval(code, example.namespace)  # noqa: S307 - our own pages
     if inspect.iscoroutine(outcome):
         asyncio.run(outcome)
+
+
+def as_video(recording: Path, path: Path) -> None:
+    """Write a recording as a phone does."""
+    with av.open(str(recording)) as heard, av.open(str(path), "w") as file:
+        stream = file.add_stream("aac", rate=16_000, layout="mono")
+        for frame in heard.decode(audio=0):
+            frame.pts = None
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
 
 
 def parse(page: Path) -> Document:
@@ -88,6 +99,9 @@ def reader(relay: LocalRelay, jfk: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("ZHONGZHUAN_API_KEY", relay.api_key)
     for name in ("jfk.mp3", "会议.m4a"):
         shutil.copy(jfk, name)
+    as_video(jfk, Path("board-meeting.mov"))
+    Path("calls").mkdir()
+    shutil.copy(jfk, Path("calls", "monday.mp3"))
     with wave.open("voice.wav", "wb") as voice:
         voice.setparams((1, 2, 8000, 0, "NONE", ""))
         voice.writeframes(bytes(3 * 16_000))
@@ -127,10 +141,13 @@ def test_the_example_works(example: Example):
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_the_command_line_works(line: str):
-    """A command on a page ends well and says what was said in the recording, or writes it."""
+    """A command on a page ends well and says what was said in the recording, or writes it, or says what it would do."""
     environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     done = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    if "--dry-run" in line:
+        assert "1 would be sent" in done.stdout
+        return
     written = [
         path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.suffix in {".txt", ".srt", ".vtt"}
     ]
