@@ -15,18 +15,11 @@ import pytest
 
 from zhongzhuan_audio.errors import AudioSourceError, MissingExtraError, UnsupportedAudioError
 from zhongzhuan_audio.media.preparing import convert, encode_stretch, listen
-from zhongzhuan_audio.media.voice import VoiceDetector
 from zhongzhuan_audio.upload.source import open_source
 
 from .conftest import RATE, decoded, lag, made
 
 np = pytest.importorskip("numpy")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loaded() -> None:
-    """Have the detector's library loaded, which opens files of its own and keeps them."""
-    VoiceDetector()
 
 
 def descriptors() -> int:

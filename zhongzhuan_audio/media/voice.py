@@ -77,6 +77,8 @@ class VoiceDetector:
 @cache
 def _session(_process: int) -> Any:
     """Return the loaded model, which threads may share; a forked child loads its own."""
+    # Its official builds report to Microsoft from the import on, unless this is set before.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     spec = find_spec("faster_whisper")
