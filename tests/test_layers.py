@@ -22,6 +22,7 @@ LEVELS = {
     "events": 1,
     "subtitles": 1,
     "files": 1,
+    "telemetry": 1,
     "threads": 1,
     "audio": 1,
     "models": 2,

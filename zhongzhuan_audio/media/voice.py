@@ -12,6 +12,7 @@ from zhongzhuan_audio.errors import MissingExtraError
 from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.media.samples import SAMPLE_RATE, Samples
 from zhongzhuan_audio.media.spans import WINDOW_S, Span, SpanRules, SpeechSpans
+from zhongzhuan_audio.telemetry import opt_out
 
 __all__ = ["VoiceDetector"]
 
@@ -77,8 +78,7 @@ class VoiceDetector:
 @cache
 def _session(_process: int) -> Any:
     """Return the loaded model, which threads may share; a forked child loads its own."""
-    # Its official builds report to Microsoft from the import on, unless this is set before.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    opt_out()
     import onnxruntime
 
     spec = find_spec("faster_whisper")

@@ -14,6 +14,7 @@ from zhongzhuan_audio.relay.checks import check_names
 from zhongzhuan_audio.relay.encode import Encoder
 from zhongzhuan_audio.relay.shared import SharedModel, share
 from zhongzhuan_audio.relay.voices import SPEECH_MODELS, SpeakOptions
+from zhongzhuan_audio.telemetry import opt_out
 from zhongzhuan_audio.threads import in_thread
 
 __all__ = ["PiperVoice", "installed_voice"]
@@ -83,6 +84,7 @@ class PiperVoice:
 
         def load() -> Any:
             # An extra, and a second of import time: here, where it is needed.
+            opt_out()
             import piper
 
             return piper.PiperVoice.load(path)

@@ -20,6 +20,7 @@ from zhongzhuan_audio.relay.engines import TRANSCRIPTION_MODELS, Recognition, Tr
 from zhongzhuan_audio.relay.refusals import bad_request, invalid_language
 from zhongzhuan_audio.relay.shared import SharedModel, share
 from zhongzhuan_audio.relay.weights import Weights, find_weights
+from zhongzhuan_audio.telemetry import opt_out
 from zhongzhuan_audio.threads import in_thread
 
 __all__ = ["WhisperEngine"]
@@ -32,6 +33,7 @@ _MIN_AUDIO_S = 0.1
 def _share(weights: Weights, cpu_threads: int) -> SharedModel:
     def load() -> Any:
         # An extra, and a second of import time: here, where it is needed.
+        opt_out()
         from faster_whisper import WhisperModel
 
         return WhisperModel(device="cpu", compute_type="int8", cpu_threads=cpu_threads, **weights.arguments())
