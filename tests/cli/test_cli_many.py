@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
 import sys
 import wave
 from pathlib import Path
@@ -52,7 +54,7 @@ def test_a_folder_has_a_tree_of_transcripts(relay, calls, folder, transcripts, c
     assert list(transcripts(folder / "out")) == TREE
     assert relay.request_count == 4
     err = capsys.readouterr().err.splitlines()
-    assert err[-1] == "5 transcribed (1 of them from the journal), 0 failed, 1.0 minutes of audio"
+    assert err[-1] == "5 transcribed (1 of them from the journal), 0 failed, 1.2 minutes of audio"
     assert {path.name for path in (folder / "out").iterdir() if path.is_file()} == {
         "a.txt",
         "journal.sqlite",
@@ -61,7 +63,7 @@ def test_a_folder_has_a_tree_of_transcripts(relay, calls, folder, transcripts, c
     }
     assert run(["transcribe", "calls", "--output-dir", "out"]) == 0
     assert relay.request_count == 4
-    assert "5 of them from the journal" in capsys.readouterr().err
+    assert "5 of them from the journal), 0 failed, 1.2 minutes of audio" in capsys.readouterr().err
 
 
 def test_several_formats_come_of_one_request(relay, calls, folder, transcripts, capsys):
@@ -205,6 +207,35 @@ def test_without_a_journal_the_rest_is_named(relay, scripted_engine, calls, fold
     (calls / "broken.mp3").write_text("<html>no sound</html>")
     assert run(["transcribe", "calls", "--json"]) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "to go on: zhongzhuan-audio transcribe --json calls/broken.mp3"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes, and bash")
+def test_the_command_that_goes_on_can_be_pasted(relay, scripted_engine, folder, capsys):
+    """Whatever bytes the names hold."""
+    names = [os.fsdecode(b"\xe9bad \n'\\.mp3"), "会议 $x.mp3", "-h.mp3"]
+    for name in names:
+        Path(name).write_bytes((folder / "a.mp3").read_bytes() + os.fsencode(name))
+    refused = ScriptedAnswer(400, '{"error": {"message": "no"}}')
+    scripted_engine.script(refused, refused, refused, "你好")
+    assert run(["transcribe", "--output-dir", "out", "--", *names]) == 1
+    line = capsys.readouterr().err.splitlines()[-1].removeprefix("to go on: ")
+    line = f"{sys.executable} -m {line.replace('-', '_', 1)}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"3 transcribed, 0 failed" in done.stderr
+
+
+def test_a_list_that_was_piped_in_is_asked_for_again(relay, scripted_engine, calls, folder, monkeypatch, capsys):
+    """The line says that it takes the list once more; where nothing would help, there is none."""
+    scripted_engine.script(ScriptedAnswer(400, '{"error": {"message": "no"}}'))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"calls/a.wav\n")))
+    assert run(["transcribe", "--files-from", "-", "--output-dir", "out"]) == 1
+    again = "to go on, with the same on stdin: zhongzhuan-audio transcribe --output-dir out --files-from -"
+    assert capsys.readouterr().err.splitlines()[-1] == again
+    (folder / "broken").mkdir()
+    (folder / "broken" / "journal.sqlite").write_bytes(b"x" * 5000)
+    assert run(["transcribe", "calls", "--output-dir", "broken"]) == 1
+    assert "to go on" not in capsys.readouterr().err
 
 
 def test_a_correction_by_hand_stays(relay, calls, folder, transcripts, capsys):

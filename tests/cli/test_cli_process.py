@@ -122,7 +122,7 @@ def test_ctrl_c_ends_a_single_recording(relay, folder, start, held):
 AGAIN = "to go on: zhongzhuan-audio transcribe --output-dir out --concurrency 1 a.mp3 b.mp3\n"
 
 
-def test_the_first_ctrl_c_lets_what_runs_come_to_its_end(relay, scripted_engine, folder, start, transcripts):
+def test_the_first_ctrl_c_lets_what_runs_come_to_its_end(relay, scripted_engine, folder, start, command, transcripts):
     """What is paid for is kept, nothing more is begun, and the same command goes on."""
     scripted_engine.delay_s = 3.0
     process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1")
@@ -139,6 +139,8 @@ def test_the_first_ctrl_c_lets_what_runs_come_to_its_end(relay, scripted_engine,
     ]
     assert transcripts(folder / "out") == {"a.txt": "你好\n"}
     assert relay.request_count == 1
+    dry = command("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--dry-run")
+    assert b"failed" not in dry.stdout
 
 
 def test_the_second_ctrl_c_ends_it(relay, folder, start, held, transcripts):

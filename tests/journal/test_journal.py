@@ -177,7 +177,26 @@ async def test_a_cancelled_claim_is_free(path: Path, journal: Journal) -> None:
         each.cancel()
     await asyncio.wait(claiming)
     assert [each.cancelled() for each in claiming] == [True, True]
-    assert rows(path, "state, lost") == [("failed", 0), ("started", 0)]
+    assert rows(path, "state, lost") == [("started", 0)]
+
+
+async def test_what_is_released_is_as_far_as_before(path: Path) -> None:
+    """Unknown, failed, or maybe billed."""
+    known, lost = b"known", b"lost"
+    async with Journal(path) as journal:
+        for key in (known, lost):
+            await journal.claim(key, "a.mp3")
+        await journal.fail(known, "RateLimitError: slow down", retryable=True, lost=0)
+        await journal.fail(lost, "TransportError: reset", retryable=True, lost=1)
+        for key in (KEY, known, lost):
+            await journal.claim(key, "a.mp3")
+        await journal.release(KEY)
+        await journal.release(known)
+    # The last one is freed by the end of the run.
+    assert rows(path, "state, error, lost") == [
+        ("failed", "RateLimitError: slow down", 0),
+        ("maybe-billed", "TransportError: reset", 1),
+    ]
 
 
 async def test_a_cancelled_claim_is_free_in_the_end(path: Path) -> None:
@@ -188,7 +207,7 @@ async def test_a_cancelled_claim_is_free_in_the_end(path: Path) -> None:
         claiming.cancel()
         with pytest.raises(asyncio.CancelledError):
             await claiming
-    assert rows(path, "state, lost") == [("failed", 0)]
+    assert rows(path, "state, lost") == []
 
 
 async def test_what_a_run_had_under_way_that_was_killed_may_have_been_billed(path: Path) -> None:
@@ -300,6 +319,7 @@ async def test_many_can_open_a_new_one_at_once(path: Path) -> None:
     async def use(number: int) -> None:
         async with Journal(path) as journal:
             await journal.claim(str(number).encode(), "a.mp3")
+            await journal.finish(str(number).encode(), WHOLE)
 
     await asyncio.gather(*(use(number) for number in range(8)))
     assert len(rows(path)) == 8

@@ -13,7 +13,13 @@ import attrs
 from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.batch.outcome import count_maybe_billed
 from zhongzhuan_audio.batch.place import Standing
-from zhongzhuan_audio.errors import JournalError, TransportError, ZhongzhuanError
+from zhongzhuan_audio.errors import (
+    BudgetExceededError,
+    JournalError,
+    StoppedError,
+    TransportError,
+    ZhongzhuanError,
+)
 from zhongzhuan_audio.journal import Journal, JournalView, Stamp, key_of
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
@@ -82,14 +88,20 @@ async def recorded(
     place.on_lost = lost
     try:
         transcription = await transcribe()
+    except (StoppedError, BudgetExceededError):
+        await journal.release(key)
+        raise
     except (ZhongzhuanError, OSError) as error:
         retryable = error.retryable if isinstance(error, ZhongzhuanError) else True
         told = f"{type(error).__name__}: {error}"
         await journal.fail(key, told, retryable=retryable, lost=count_maybe_billed(error) - told_lost)
         raise
     except BaseException as error:
-        # Whether it was sent, and what became of it, nobody knows.
-        await journal.fail(key, type(error).__name__, retryable=True, lost=int(place.is_sent))
+        if place.is_sent:
+            # What became of it, nobody knows.
+            await journal.fail(key, type(error).__name__, retryable=True, lost=1)
+        else:
+            await journal.release(key)
         raise
     try:
         await journal.finish(key, transcription)

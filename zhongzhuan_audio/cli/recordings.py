@@ -127,6 +127,8 @@ class _Run:
         self._budget = options.budget()
         self._tally = Tally(options.price_per_minute)
         self._was_interrupted = False
+        self._is_hopeless = False
+        """Whether the same command would fail in the same way."""
 
     def work_through(self) -> int:
         """Do it, and return the exit code.
@@ -162,7 +164,7 @@ class _Run:
                 raise KeyboardInterrupt(*self._interrupted(work)) from None
             except JournalError as error:
                 complain(f"zhongzhuan-audio: {in_options(error)}")
-                self._tally.is_broken = True
+                self._tally.is_broken, self._is_hopeless = True, not error.retryable
             finally:
                 if report is not None:
                     report.leave_out(recording.label for recording in self._recordings)
@@ -239,10 +241,12 @@ class _Run:
 
     def _again(self, work: Work) -> str | None:
         """Return a line with the command that asks for what is not done; None where all is."""
-        if self._tally.done == len(self._recordings):
+        if self._tally.done == len(self._recordings) or self._is_hopeless:
             return None
         if self._options.journal_path is not None:
-            return f"to go on: {command_line(self._verb, self._files, self._options, self._relay)}"
+            piped = STDIN in (*self._files, str(self._options.files_from))
+            to_go_on = "to go on, with the same on stdin" if piped else "to go on"
+            return f"{to_go_on}: {command_line(self._verb, self._files, self._options, self._relay)}"
         names = work.undone()
         if len(names) > _NAMED:
             return f"to go on, name the {len(names)} that are not done, or keep a journal next time: --journal FILE"

@@ -13,8 +13,9 @@ import attrs
 
 from zhongzhuan_audio.batch import Budget, Outcome
 from zhongzhuan_audio.cli.exit_codes import FAILED, OK, WRONG_USAGE
-from zhongzhuan_audio.cli.wording import reason_of
+from zhongzhuan_audio.cli.wording import in_options, reason_of
 from zhongzhuan_audio.errors import (
+    APIError,
     AudioSourceError,
     BudgetExceededError,
     ConfigurationError,
@@ -32,6 +33,8 @@ DONE: dict[Verb, str] = {"transcribe": "transcribed", "translate": "translated"}
 
 _SHOWN = 3
 """How many recordings of a group of failures are named."""
+_SHOWN_AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - {ord("'"), ord("\\")}
+"""ASCII, without what means something between quotes."""
 _WORTH_TELLING_S = 3.0
 """What would not be 0.0 minutes."""
 
@@ -192,7 +195,13 @@ def _clock(seconds: float) -> str:
 def _cause_of(group: _Group) -> str:
     if isinstance(group.error, AudioSourceError) and group.count > 1:
         return f"{type(group.error).__name__}: {group.error.hint or group.error.message}"
-    return f"{type(group.error).__name__}: {reason_of(group.error)}"
+    if not isinstance(group.error, ZhongzhuanError):
+        return reason_of(group.error)
+    # A request id is of one of them only.
+    error = in_options(group.error)
+    status = f" (status {error.status})" if isinstance(error, APIError) else ""
+    hint = f" — {error.hint}" if error.hint else ""
+    return f"{type(error).__name__}: {error.message}{status}{hint}"
 
 
 def command_line(verb: Verb, files: Sequence[str], *options: attrs.AttrsInstance) -> str:
@@ -216,7 +225,15 @@ def command_line(verb: Verb, files: Sequence[str], *options: attrs.AttrsInstance
     if any(name.startswith("-") for name in files):
         words.append("--")
     words.extend(files)
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return subprocess.list2cmdline(words) if os.name == "nt" else " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return a word for a shell, on one line and of characters that can be shown, whatever its bytes are."""
+    if word.isprintable():
+        return shlex.quote(word)
+    shown = (chr(byte) if byte in _SHOWN_AS_THEY_ARE else f"\\x{byte:02x}" for byte in os.fsencode(word))
+    return f"$'{''.join(shown)}'"
 
 
 def describe_left(budget: Budget) -> str:

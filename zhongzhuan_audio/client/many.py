@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -24,6 +24,9 @@ from zhongzhuan_audio.protocol.request import reference_fields
 from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.references import SpeakerReference, read_references
 from zhongzhuan_audio.upload.source import Source
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.audio.duration import Probe
 
 __all__ = ["Fields", "ManyCalls", "Work"]
 
@@ -147,7 +150,7 @@ class ManyCalls(RecordingCalls):
             question = fields + asking.mark + marks_of(options)
             again = policy.maybe_billed_retries > 0
             read = attrs.evolve(read, keep_piece=keeper(journal, digest, asking.mark, again=again))
-            return await recorded(
+            transcription = await recorded(
                 journal,
                 key_of(digest, question),
                 source.label,
@@ -155,6 +158,9 @@ class ManyCalls(RecordingCalls):
                 lambda: self._send_source(asking, read, options, place),
                 again=again,
             )
+            if place.from_journal and asking.measured:
+                place.audio_s = _length_s(await source.probe())
+            return transcription
         finally:
             source.close()
 
@@ -163,8 +169,8 @@ class ManyCalls(RecordingCalls):
     ) -> Transcription:
         """Ask for a recording, once it is known how long it is and that it may be sent."""
         policy = self._policy_of(options)
-        found = await source.probe() if asking.measured else None
-        retries = await place.admit(found.duration_s if found else None, policy.maybe_billed_retries)
+        audio_s = _length_s(await source.probe()) if asking.measured else None
+        retries = await place.admit(audio_s, policy.maybe_billed_retries)
         if retries != policy.maybe_billed_retries:
             options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
         # No kind of recording that callers have, but one that is taken all the same.
@@ -179,6 +185,10 @@ class ManyCalls(RecordingCalls):
         policy = options.get("retry") or self._retry
         check_kind("retry", policy, RetryPolicy, "a RetryPolicy")
         return policy
+
+
+def _length_s(found: Probe | None) -> float | None:
+    return found.duration_s if found else None
 
 
 def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:

@@ -27,6 +27,7 @@ __all__ = [
     "finish",
     "keep_digest",
     "lose",
+    "release",
     "runs",
     "state_of",
 ]
@@ -82,8 +83,8 @@ def begin_run(connection: sqlite3.Connection, run: str) -> None:
 
 def end_run(connection: sqlite3.Connection, run: str) -> None:
     """Take note of the end of a run in order: what it had claimed and not sent is free."""
-    values = (time.time(), run)
-    connection.execute("UPDATE entries SET state='failed', retryable=1, run=NULL, changed_at=? WHERE run=?", values)
+    for (key,) in connection.execute("SELECT key FROM entries WHERE run=?", (run,)).fetchall():
+        release(connection, key)
     connection.execute("DELETE FROM runs WHERE name=?", (run,))
 
 
@@ -151,6 +152,14 @@ def fail(connection: sqlite3.Connection, key: bytes, error: str, *, retryable: b
     connection.execute(
         "UPDATE entries SET state=?, run=NULL, error=?, retryable=?, lost=lost+?, changed_at=? WHERE key=?",
         ("maybe-billed" if lost else "failed", error, retryable, lost, time.time(), key),
+    )
+
+
+def release(connection: sqlite3.Connection, key: bytes) -> None:
+    """Free what was claimed and not sent: it is as far as it was before."""
+    connection.execute("DELETE FROM entries WHERE key=? AND lost=0 AND error IS NULL", (key,))
+    connection.execute(
+        "UPDATE entries SET state=CASE WHEN lost>0 THEN 'maybe-billed' ELSE 'failed' END, run=NULL WHERE key=?", (key,)
     )
 
 

@@ -159,7 +159,7 @@ class Journal:
             return await finish(wish)
         except asyncio.CancelledError:
             if wish.exception() is None and wish.result().found == "ours":
-                await self.fail(key, "CancelledError", retryable=True, lost=0)
+                await self.release(key)
             raise
 
     async def finish(self, key: bytes, transcription: Transcription) -> None:
@@ -183,6 +183,14 @@ class Journal:
             JournalError: It cannot be written; it is tried again when the journal is closed.
         """
         await self._keep(key, partial(entries.fail, key=key, error=error, retryable=retryable, lost=lost))
+
+    async def release(self, key: bytes) -> None:
+        """Free what was claimed and not sent.
+
+        Raises:
+            JournalError: It cannot be written; it is tried again when the journal is closed.
+        """
+        await self._keep(key, partial(entries.release, key=key))
 
     async def lose(self, key: bytes) -> None:
         """Take note that a request may have been billed in vain, before the same is asked once more.
