@@ -91,7 +91,7 @@ def soak(session: nox.Session) -> None:
     _run(session, "python", "tests/bench/soak.py", *session.posargs)
 
 
-@nox.session(venv_backend="none")
+@nox.session(venv_backend="none", default=False)
 def kills(session: nox.Session) -> None:
     """Kill a run of 2,000 recordings at 20 random moments, and count what is sent again, lost and billed."""
     for way in ((), ("--command",)):

@@ -123,7 +123,7 @@ async def measure(port: int, small: Path, large: list[Path]) -> None:
     async with AsyncClient(f"http://127.0.0.1:{port}", "sk-bench") as client:
         await client.transcribe(small)
         for name in ("first", "again"):
-            await watched(name, mebibytes, everything(client.transcribe(path) for path in large))
+            await watched(name, mebibytes, everything(client.transcribe(path, prepare="never") for path in large))
     await watched("control", mebibytes, everything(control(port, size) for _ in large))
 
 

@@ -56,7 +56,7 @@ async def test_relays_refuse_it_and_the_local_client_takes_it(recordings, kind):
     """A plain relay refuses by name, as the upstream does; that of a local client leaves it to its ears."""
     async with LocalRelay(ScriptedEngine("ok")) as relay, AsyncClient(relay.base_url, relay.api_key) as client:
         with pytest.raises(BadRequestError, match="Invalid file format"):
-            await client.transcribe(recordings[kind])
+            await client.transcribe(recordings[kind], prepare="never")
         assert relay.requests[0].filename == f"jfk.{kind}"
     async with AsyncClient.local(ScriptedEngine("ok")) as client:
         assert (await client.transcribe(recordings[kind])).text == "ok"

@@ -256,7 +256,7 @@ async def test_time_runs_out_before_the_body_is_whole(
     raw_server.script(takes_nothing)
     async with AsyncClient(raw_server.url, "sk-test") as client:
         with pytest.raises(TimedOutError) as caught:
-            await client.transcribe(MP3 + bytes(32 << 20), retry=policy, timeouts=timeouts)
+            await client.transcribe(MP3 + bytes(24 << 20), retry=policy, timeouts=timeouts)
     assert (caught.value.phase, caught.value.billed) == (phase, "no")
     assert [made.billed for made in caught.value.attempts] == ["no"]
 
