@@ -215,7 +215,7 @@ async def test_a_cooldown(client, relay, jfk):
 
 async def test_not_audio(client, relay, jfk):
     """What the relay does not take is the request's fault."""
-    error = await refused(client, ("a.aac", ADTS * 20), BadRequestError)
+    error = await refused(client, ("a.aac", ADTS * 20), BadRequestError, prepare="never")
     assert (error.status, error.param) == (400, "file")
     assert (error.retryable, error.failover, error.billed) == (False, False, "no")
     assert "convert the recording" in str(error)
