@@ -43,6 +43,8 @@ class Call:
     """What its last retry took of the quota."""
     last: ZhongzhuanError | None = None
     """Why it is being tried again."""
+    told_lost: int = 0
+    """How many attempts there were when it was last noted that one may have been billed."""
     pinned: int | None = None
     """The endpoint that comes next, whatever else is known."""
 

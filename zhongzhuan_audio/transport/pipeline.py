@@ -196,7 +196,9 @@ class Pipeline:
 
     async def _tell_lost(self, call: Call) -> None:
         """Have it noted, before the next attempt, that the last one may have been billed."""
-        if call.attempts and call.attempts[-1].billed == "maybe":
+        # Where there was nowhere to send it to, the last attempt is still the one before.
+        if len(call.attempts) > call.told_lost and call.attempts[-1].billed == "maybe":
+            call.told_lost = len(call.attempts)
             try:
                 await call.outgoing.lost()
             except ZhongzhuanError as error:
