@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -16,6 +17,8 @@ from zhongzhuan_audio.models import Segment, Span, Transcription, Usage, Word
 from zhongzhuan_audio.models.text import join_texts
 
 __all__ = ["stitch"]
+
+T = TypeVar("T", Segment, Word)
 
 _FRAMES_A_SECOND = 100
 
@@ -57,8 +60,10 @@ def stitch(
         text=join_texts(track.text() for track in found),
         language=_most_common([each.language for each in transcripts if each.language]),
         duration=duration,
-        segments=tuple(attrs.evolve(segment, id=at) for at, segment in enumerate(_segments(found))),
-        words=tuple(_words(found)),
+        segments=tuple(
+            attrs.evolve(segment, id=at) for at, segment in enumerate(_in_order(track.segments() for track in found))
+        ),
+        words=tuple(_in_order(track.words() for track in found)),
         logprobs=tuple(logprob for each in transcripts for logprob in each.logprobs),
         usage=_sum([each.usage for each in transcripts if each.usage is not None]),
         body=only.body if only else "",
@@ -89,26 +94,15 @@ def _at_its_place(piece: Piece, answer: Transcription) -> Transcription:
     )
 
 
-def _segments(tracks: Sequence[Track]) -> Iterator[Segment]:
-    """Yield the segments; none of a piece begins before the end of those of the piece before."""
-    latest = floor = 0.0
-    for track in tracks:
+def _in_order(pieces: Iterable[Iterable[T]]) -> Iterator[T]:
+    """Yield what each piece has; none of it begins before the end of what the piece before has."""
+    latest = 0.0
+    for piece in pieces:
         floor = latest
-        for segment in track.segments():
-            start = max(segment.start, floor)
-            yield attrs.evolve(segment, start=start, end=max(start, segment.end))
-            latest = max(latest, start, segment.end)
-
-
-def _words(tracks: Sequence[Track]) -> Iterator[Word]:
-    """Yield the words, as `_segments` does."""
-    latest = floor = 0.0
-    for track in tracks:
-        floor = latest
-        for word in track.words():
-            start = max(word.start, floor)
-            yield attrs.evolve(word, start=start, end=max(start, word.end))
-            latest = max(latest, start, word.end)
+        for part in piece:
+            start = max(part.start, floor)
+            yield attrs.evolve(part, start=start, end=max(start, part.end))
+            latest = max(latest, start, part.end)
 
 
 def _most_common(values: Sequence[str]) -> str | None:
