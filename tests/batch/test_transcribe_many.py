@@ -35,6 +35,7 @@ from zhongzhuan_audio.errors import (
     TransportError,
     UnsupportedAudioError,
 )
+from zhongzhuan_audio.events import ConnectionOpened, Event
 from zhongzhuan_audio.relay import Fault, LocalRelay, ScriptedEngine
 
 QUICK = RetryPolicy(backoff_base_s=0.001)
@@ -228,6 +229,27 @@ async def test_stopping_sends_nothing_that_waits_in_the_client(relay: LocalRelay
     assert [outcome.source[0] for outcome in found if outcome.error is None] == ["0.wav"]  # type: ignore[index]
     assert {type(outcome.error) for outcome in found if outcome.error is not None} == {StoppedError}
     assert relay.request_count == 1
+
+
+async def test_stopping_in_the_turn_in_which_it_would_go_out(relay: LocalRelay, tmp_path: Path) -> None:
+    """A connection has just been made, and the task that writes the body comes before the cancelling."""
+    journal = tmp_path / "journal.sqlite"
+
+    def stop(event: Event) -> None:
+        if isinstance(event, ConnectionOpened):
+            outcomes.stop()
+
+    async with (
+        AsyncClient(relay.base_url, relay.api_key, on_event=stop) as client,
+        client.transcribe_many(recordings(2), concurrency=1, journal=journal) as outcomes,
+    ):
+        assert {type(outcome.error) async for outcome in outcomes} == {StoppedError}
+    assert relay.request_count == 0
+    async with (
+        AsyncClient(relay.base_url, relay.api_key) as client,
+        client.transcribe_many(recordings(2), journal=journal) as outcomes,
+    ):
+        assert [outcome.lost_before async for outcome in outcomes] == [0, 0]
 
 
 async def test_pacing_is_the_clients(relay: LocalRelay) -> None:

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from zhongzhuan_audio.batch.budget import Hold
+from zhongzhuan_audio.errors import StoppedError
 
-__all__ = ["Place", "Standing"]
+__all__ = ["Place", "Standing", "stopped"]
 
 
 class Standing:
@@ -35,9 +36,26 @@ class Place(Standing):
         super().__init__()
         self._turns = turns
         self._hold = hold
-        self._has_turn = False
+        self._has_turn = self._is_barred = False
         self.audio_s: float | None = None
         self.held: Hold | None = None
+
+    def bar(self) -> None:
+        """Let nothing of it go out from now on.
+
+        To cancel what asks for it is not enough: the body is written by a task of its own, and that may come first.
+        """
+        self._is_barred = True
+
+    def tell_sent(self) -> None:
+        """Take note that it goes out from now on.
+
+        Raises:
+            StoppedError: It must not.
+        """
+        if self._is_barred:
+            raise stopped()
+        super().tell_sent()
 
     async def admit(self, audio_s: float | None, retries: int) -> int:
         """Wait, before anything is sent, for the recording's turn, and ask whether it may be sent.
@@ -63,3 +81,8 @@ class Place(Standing):
         if self._has_turn:
             self._has_turn = False
             self._turns.release()
+
+
+def stopped() -> StoppedError:
+    """Return the error of a recording that was not sent because the work was stopped."""
+    return StoppedError("the work was stopped before this was sent", hint="ask for it again", retryable=True)

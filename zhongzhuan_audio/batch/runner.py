@@ -14,9 +14,9 @@ from zhongzhuan_audio.batch.budget import Budget, Hold
 from zhongzhuan_audio.batch.job import Job
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress, is_answered, length_s
 from zhongzhuan_audio.batch.outcomes import Outcomes
-from zhongzhuan_audio.batch.place import Place
+from zhongzhuan_audio.batch.place import Place, stopped
 from zhongzhuan_audio.batch.pulling import pull
-from zhongzhuan_audio.errors import ConfigurationError, StoppedError, ZhongzhuanError
+from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
 from zhongzhuan_audio.upload.source import AudioFile
@@ -140,7 +140,7 @@ class _Batch:
         self._stopped = self._enough = True
         for task, place in self._places.items():
             if not place.is_sent:
-                task.cancel()
+                self._break_off(task)
         assert self._feeding is not None
         self._last = asyncio.get_running_loop().call_later(_LAST_S, self._feeding.cancel)
         self._move()
@@ -152,7 +152,7 @@ class _Batch:
             self._last.cancel()
         self._moved.set()
         for task in (tasks := list(self._tasks)):
-            task.cancel()
+            self._break_off(task)
         await finish(asyncio.gather(*tasks, return_exceptions=True))
 
     async def take(self) -> Outcome:
@@ -233,12 +233,12 @@ class _Batch:
     async def _result(self, job: Job, place: Place) -> tuple[Transcription | None, ZhongzhuanError | OSError | None]:
         try:
             if self._stopped:
-                return None, _stopped()
+                return None, stopped()
             return await self._transcribe(job, place), None
         except asyncio.CancelledError:
             if not self._stopped or self._closed or self._failure is not None:
                 raise
-            return None, _stopped()
+            return None, stopped()
         except (ZhongzhuanError, OSError) as error:
             if (final := self._ends(error)) is not None:
                 self._enough, self._input_error = True, self._input_error or final
@@ -293,8 +293,13 @@ class _Batch:
         if self._failure is None:
             self._failure = error
         for task in self._tasks:
-            task.cancel()
+            self._break_off(task)
         self._move()
+
+    def _break_off(self, task: asyncio.Task[None]) -> None:
+        if (place := self._places.get(task)) is not None:
+            place.bar()
+        task.cancel()
 
     def _started(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -309,7 +314,3 @@ class _Batch:
         """Wait until something has changed; all who wait look again."""
         self._moved.clear()
         await self._moved.wait()
-
-
-def _stopped() -> StoppedError:
-    return StoppedError("the work was stopped before this was sent", hint="ask for it again", retryable=True)
