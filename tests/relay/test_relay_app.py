@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
 import socket
 import tempfile
 import threading
@@ -42,10 +44,10 @@ class SlowEngine:
         return await finish(asyncio.get_running_loop().run_in_executor(None, work), on_cancel=self.stop.set)
 
 
-async def upload(relay: LocalRelay) -> int:
+async def upload(relay: LocalRelay, sound: bytes = b"sound") -> int:
     """Send one upload and return the status."""
     form = aiohttp.FormData({"model": "whisper-1"})
-    form.add_field("file", b"sound", filename="a.mp3")
+    form.add_field("file", io.BytesIO(sound), filename="a.mp3")
     async with (
         aiohttp.ClientSession(headers={"Authorization": f"Bearer {relay.api_key}"}) as session,
         session.post(f"{relay.base_url}/audio/transcriptions", data=form) as answer,
@@ -63,6 +65,24 @@ def temporary(tmp_path, monkeypatch) -> Path:
 def files_in(folder: Path) -> list[Path]:
     """Return every file under a folder."""
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("size", [5, 70_000, 3_000_000])
+async def test_what_nobody_listens_to_is_not_written_down(temporary, size):
+    """It is counted and digested all the same."""
+    seen: list[Path] = []
+
+    async def answer(_: TranscribeOptions) -> str:
+        seen.extend(await asyncio.to_thread(files_in, temporary))
+        return "heard"
+
+    sound = bytes(range(256)) * (size // 256 + 1)
+    async with LocalRelay(ScriptedEngine(answer)) as relay:
+        assert await upload(relay, sound[:size]) == 200
+        (request,) = relay.requests
+    assert request.size_bytes == size
+    assert request.sha256 == hashlib.sha256(sound[:size]).hexdigest()
+    assert seen == []
 
 
 async def test_a_client_that_goes_away_stops_its_recognition(temporary):

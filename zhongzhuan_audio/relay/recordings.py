@@ -11,7 +11,15 @@ from aiohttp import web
 
 from zhongzhuan_audio.models import Segment
 from zhongzhuan_audio.relay.answers import is_charged, recognition_body, told_seconds
-from zhongzhuan_audio.relay.engines import Engine, Recognition, StreamingEngine, Task, TranscribeOptions, tell
+from zhongzhuan_audio.relay.engines import (
+    Engine,
+    Recognition,
+    ScriptedEngine,
+    StreamingEngine,
+    Task,
+    TranscribeOptions,
+    tell,
+)
 from zhongzhuan_audio.relay.events import EVENT_STREAM, transcript_events
 from zhongzhuan_audio.relay.form import FORM_SLACK_BYTES, FormReader, check_options
 from zhongzhuan_audio.relay.handling import Exchange, Handler, respond
@@ -39,6 +47,8 @@ class Recordings:
         charge: Charge,
     ) -> None:
         self._engine = engine
+        # One that never listens needs no file; what is made of it may.
+        self._is_heard = type(engine) is not ScriptedEngine
         self._limit = max_upload_bytes
         self._any_format = any_format
         self._folder = folder
@@ -53,7 +63,7 @@ class Recordings:
         received = exchange.received
         if received.content_length is not None and received.content_length > self._limit + FORM_SLACK_BYTES:
             raise too_large(self._limit, received.content_length)
-        spool = Spool(self._folder / received.request_id)
+        spool = Spool(self._folder / received.request_id, kept=self._is_heard)
         exchange.open.push_async_callback(spool.discard)
         reader = FormReader(spool, max_upload_bytes=self._limit)
         form = await reader.read(exchange.request.headers.get("Content-Type", ""), exchange.chunks())
