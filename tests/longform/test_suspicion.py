@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.longform import drop_suspicious, find_suspicious, measure_coverage
+from zhongzhuan_audio.longform import drop_suspicious, find_suspicious, measure_coverage, suspicion
+from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Suspicion, Transcription, Word
 from zhongzhuan_audio.models.text import join_texts
 
@@ -236,3 +237,21 @@ def test_what_no_segment_covers_is_named():
     assert measure_coverage(Transcription(text="a b", words=spoken), [(0.0, 3.0)]).completeness == 1
     assert measure_coverage(Transcription(text="a b"), [(0.0, 3.0)]).completeness == 0
     assert measure_coverage(whole, []) == Coverage(completeness=1.0, speech_s=0.0)
+
+
+@given(
+    st.text(st.sampled_from("ab AＡ１1好的'.-_,½ｱア\u0301") | st.characters(), min_size=1, max_size=6),
+    st.integers(4, 8),
+    st.sampled_from(["", " ", "，", ", "]),
+)
+def test_no_repetition_escapes_the_quick_look(phrase, times, blank):
+    """What is looked at first passes over nothing that the thorough look would find."""
+    text = blank.join([phrase] * times)
+    norms = [token.norm for token in tokenize(text)]
+    found = suspicion._may_repeat(text)
+    if len(norms) >= 4 and any(
+        norms[at : at + length] * 4 == norms[at : at + 4 * length]
+        for length in range(1, len(norms) // 4 + 1)
+        for at in range(len(norms) - 4 * length + 1)
+    ):
+        assert found

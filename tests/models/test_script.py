@@ -116,3 +116,20 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     with pytest.raises(MissingExtraError, match=r"pip install 'zhongzhuan-audio\[zh\]'") as caught:
         spoken("说话").in_script("simplified")
     assert caught.value.extra == "zh"
+
+
+@pytest.mark.parametrize(
+    "line", ["大家先看一下关于头发和发展的内容，后来再说。", "大家先看一下关于头发和发展的内容后来再说干杯"]
+)
+def test_a_long_text_is_converted_in_parts_as_the_whole_would_be(line: str) -> None:
+    """Cut at a mark, or where no phrase is, so that no single call keeps the interpreter for long."""
+    asked: list[int] = []
+    convert = converter_to("traditional")
+
+    def counted(text: str) -> str:
+        asked.append(len(text))
+        return convert(text)
+
+    whole = line * 1500
+    assert module._convert_long(whole, counted) == convert(line) * 1500
+    assert max(asked) <= 4000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 __all__ = ["bare", "phantom_in"]
@@ -53,19 +54,25 @@ _LINES = (
     "Продолжение следует",
 )
 _MOST_OF_IT = 0.5
+_NOT_BARE = re.compile(r"[\W_]+")
 
 
 def bare(text: str) -> str:
     """Return a text's letters and digits alone, without their case and width."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in folded if char.isalnum())
+    return _NOT_BARE.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 _BARE_LINES = tuple((bare(line), line) for line in _LINES)
+_LONGEST = max(len(key) for key, _ in _BARE_LINES)
 
 
-def phantom_in(text: str) -> str | None:
-    """Return the known line that a text consists of, or half of it at least; None where there is none."""
-    whole = bare(text)
+def phantom_in(whole: str) -> str | None:
+    """Return the known line that a text consists of, or half of it at least; None where there is none.
+
+    Args:
+        whole: The text, as `bare` gives it.
+    """
+    if _MOST_OF_IT * len(whole) > _LONGEST:
+        return None
     found = [(len(key), line) for key, line in _BARE_LINES if key in whole and len(key) >= _MOST_OF_IT * len(whole)]
     return max(found)[1] if found else None

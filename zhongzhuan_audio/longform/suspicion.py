@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import attrs
 
-from zhongzhuan_audio.longform.phantoms import phantom_in
+from zhongzhuan_audio.longform.phantoms import bare, phantom_in
 from zhongzhuan_audio.longform.spans import between, merged, overlapping, total_s
 from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, SuspicionKind, Transcription
-from zhongzhuan_audio.models.text import join_texts
+from zhongzhuan_audio.models.text import join_texts, unspaced_class
 
 __all__ = ["drop_suspicious", "find_suspicious", "measure_coverage"]
 
@@ -28,6 +31,8 @@ _MANY_SHORT_SEGMENTS = 5
 _SHORT_TOKENS = 2
 _MARGIN_S = 0.3
 _LEAST_UNCOVERED_S = 0.5
+_SIMPLE_TOKENS = re.compile(rf"[{unspaced_class()}]|[^\W_{unspaced_class()}]+")
+"""Each is a token, or a part of one: what no such part repeats, no token does."""
 
 
 def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None = None) -> tuple[Suspicion, ...]:
@@ -41,7 +46,8 @@ def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None 
         In the order of the segments. Nothing is changed.
     """
     spoken = None if speech is None else merged(speech)
-    repeats = _repeated(transcription.segments)
+    bares = [bare(segment.text) for segment in transcription.segments]
+    repeats = _repeated(transcription.segments, bares)
     return tuple(
         Suspicion(
             kind=kind,
@@ -53,7 +59,7 @@ def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None 
         )
         for index, segment in enumerate(transcription.segments)
         if segment.text.strip()
-        for kind, detail in _reasons(segment, spoken, repeats.get(index, 0))
+        for kind, detail in _reasons(segment, bares[index], spoken, repeats.get(index, 0))
     )
 
 
@@ -116,7 +122,9 @@ def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Co
     )
 
 
-def _reasons(segment: Segment, speech: Sequence[Span] | None, repeats: int) -> Iterator[tuple[SuspicionKind, str]]:
+def _reasons(
+    segment: Segment, bare_text: str, speech: Sequence[Span] | None, repeats: int
+) -> Iterator[tuple[SuspicionKind, str]]:
     """Yield what is suspicious about a segment."""
     if speech is not None and (share := _share_of_speech(segment, speech)) < _LEAST_SPEECH:
         yield "silence", f"{share:.0%} of its time is speech"
@@ -130,7 +138,7 @@ def _reasons(segment: Segment, speech: Sequence[Span] | None, repeats: int) -> I
         yield "repetition", f"{phrase!r} {times} times in a row"
     elif repeats:
         yield "repetition", f"the same in {repeats} segments in a row"
-    line = phantom_in(segment.text)
+    line = phantom_in(bare_text)
     if line is not None:
         yield "phantom", f"known line {line!r}"
 
@@ -146,6 +154,8 @@ def _share_of_speech(segment: Segment, speech: Sequence[Span]) -> float:
 
 def _repeated_phrase(text: str) -> tuple[str, int]:
     """Return the phrase that a text repeats most often in a row, and how often; 0 where that is nothing unusual."""
+    if not _may_repeat(text):
+        return "", 0
     tokens = tokenize(text)
     norms = [token.norm for token in tokens]
     found = ("", 0)
@@ -161,13 +171,27 @@ def _repeated_phrase(text: str) -> tuple[str, int]:
     return found
 
 
-def _repeated(segments: Sequence[Segment]) -> dict[int, int]:
+def _may_repeat(text: str) -> bool:
+    """Whether anything is there often enough. It spares nearly every text what takes a hundred times as long."""
+    if len(text) < _MANY_TIMES:
+        return False
+    counts = Counter(_SIMPLE_TOKENS.findall(text.lower()) if text.isascii() else _simple_norms(text))
+    return bool(counts) and max(counts.values()) >= _MANY_TIMES
+
+
+def _simple_norms(text: str) -> list[str]:
+    return [unicodedata.normalize("NFKC", token).casefold() for token in _SIMPLE_TOKENS.findall(text)]
+
+
+def _repeated(segments: Sequence[Segment], bares: Sequence[str]) -> dict[int, int]:
     """Return the indexes of segments that say what the one before them said, and in how many in a row that is so."""
     found: dict[int, int] = {}
     at = 0
-    for norms, group in groupby([token.norm for token in tokenize(segment.text)] for segment in segments):
+    for text, group in groupby(bares):
         count = len(list(group))
-        if norms and count >= (_MANY_SHORT_SEGMENTS if len(norms) <= _SHORT_TOKENS else _MANY_SEGMENTS):
-            found.update(dict.fromkeys(range(at + 1, at + count), count))
+        if text and count >= _MANY_SEGMENTS:
+            is_short = len(tokenize(segments[at].text)) <= _SHORT_TOKENS
+            if count >= (_MANY_SHORT_SEGMENTS if is_short else _MANY_SEGMENTS):
+                found.update(dict.fromkeys(range(at + 1, at + count), count))
         at += count
     return found

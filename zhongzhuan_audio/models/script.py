@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Literal, TypeAlias, get_args
@@ -17,6 +17,11 @@ Script: TypeAlias = Literal["simplified", "traditional"]
 
 # JSON can hold half of a surrogate pair, which OpenCC does not take, and a NUL, which it may drop.
 _NOT_FOR_OPENCC = re.compile("([\ud800-\udfff\0])")
+_PART_CHARS = 4000
+"""What is converted at a time, in a millisecond: OpenCC lets nobody else run meanwhile, be it in a thread of its own."""
+_ENDS = frozenset("\n 。！？，、；：.!?,;:")
+_NEARBY = 16
+"""No phrase of OpenCC's is longer."""
 # To simplified first: what is traditional already would be taken for simplified, and 干擾 would become 幹擾.
 _CONFIGURATIONS: dict[Script, tuple[str, ...]] = {"simplified": ("t2s",), "traditional": ("t2s", "s2tw")}
 
@@ -65,7 +70,33 @@ def _converter(configurations: tuple[str, ...]) -> Callable[[str], str]:
     def converted(text: str) -> str:
         parts = _NOT_FOR_OPENCC.split(text)
         for convert in steps:
-            parts[::2] = [convert(part) for part in parts[::2]]
+            parts[::2] = [_convert_long(part, convert) for part in parts[::2]]
         return "".join(parts)
 
     return converted
+
+
+def _convert_long(text: str, convert: Callable[[str], str]) -> str:
+    if len(text) <= _PART_CHARS:
+        return convert(text)
+    return "".join(convert(part) for part in _parts(text, convert))
+
+
+def _parts(text: str, convert: Callable[[str], str]) -> Iterator[str]:
+    """Yield a text in parts that give the same, converted each by itself."""
+    begin = 0
+    while len(text) - begin > _PART_CHARS:
+        end = begin + _PART_CHARS
+        least = begin + _PART_CHARS // 2
+        cut = next((at for at in range(end, least, -1) if text[at - 1] in _ENDS), None)
+        if cut is None:
+            cut = next((at for at in range(end, least, -1) if _is_seam(text, at, convert)), end)
+        yield text[begin:cut]
+        begin = cut
+    yield text[begin:]
+
+
+def _is_seam(text: str, at: int, convert: Callable[[str], str]) -> bool:
+    """Whether what is on either side of a place is converted without regard to the other."""
+    before, after = text[at - _NEARBY : at], text[at : at + _NEARBY]
+    return convert(before + after) == convert(before) + convert(after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["is_unspaced", "join_texts"]
+__all__ = ["is_unspaced", "join_texts", "unspaced_class"]
 
 _UNSPACED_RANGES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
@@ -26,6 +26,11 @@ def is_unspaced(char: str) -> bool:
     """Tell characters of scripts that put no blanks between words."""
     code = ord(char)
     return code >= _UNSPACED_RANGES[0][0] and any(low <= code <= high for low, high in _UNSPACED_RANGES)
+
+
+def unspaced_class() -> str:
+    """Return the same characters as what stands between the brackets of a regular expression."""
+    return "".join(f"{chr(low)}-{chr(high)}" for low, high in _UNSPACED_RANGES)
 
 
 def _is_mark(char: str, widths: str) -> bool:
