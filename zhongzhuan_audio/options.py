@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Endpoint, RetryPolicy, Timeouts, check_callable, check_kind, masked
 from zhongzhuan_audio.errors import ConfigurationError
 
@@ -35,14 +36,19 @@ Context: TypeAlias = Literal["parallel", "sequential"]
 before behind its prompt."""
 
 
+_TIMED = frozenset({"verbose_json", "srt", "vtt", "diarized_json"})
+
+
 @attrs.frozen(kw_only=True)
 class Preparing:
-    """What a caller wants to be done to a recording."""
+    """What a caller wants to be done to a recording, and to what is heard in it."""
 
     prepare: Prepare = "auto"
     context: Context = "parallel"
     skip_silence: bool = False
     allow_gaps: bool = False
+    drop_suspicious: bool = False
+    refill: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Check the values.
@@ -54,8 +60,35 @@ class Preparing:
             raise ConfigurationError(f"prepare must be 'auto', 'never' or 'always', not {self.prepare!r}")
         if self.context not in get_args(Context):
             raise ConfigurationError(f"context must be 'parallel' or 'sequential', not {self.context!r}")
-        check_kind("skip_silence", self.skip_silence, bool, "a bool")
-        check_kind("allow_gaps", self.allow_gaps, bool, "a bool")
+        for name in ("skip_silence", "allow_gaps", "drop_suspicious", "refill"):
+            check_kind(name, getattr(self, name), bool, "a bool")
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is to be found out where somebody speaks, be the recording sent as it is."""
+        return self.drop_suspicious or self.refill
+
+    def check_times(self, fields: Iterable[tuple[str, str]]) -> None:
+        """Find out whether an answer will have the segments that are wanted.
+
+        Args:
+            fields: Those of the request.
+
+        Raises:
+            ConfigurationError: It will not.
+        """
+        if not self.listens:
+            return
+        told = tuple(fields)
+        wanted = [value for name, value in told if name == "timestamp_granularities[]"]
+        if dict(told).get("response_format") not in _TIMED or (wanted and "segment" not in wanted):
+            raise ConfigurationError(
+                f"{'refill' if self.refill else 'drop_suspicious'} needs the times of segments",
+                hint=Advice(
+                    "ask for response_format='verbose_json', 'srt' or 'vtt', of a model that gives them (whisper-1)",
+                    command="ask a model that gives them, such as --model whisper-1",
+                ),
+            )
 
 
 def utc_now() -> datetime:

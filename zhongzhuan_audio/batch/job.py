@@ -9,6 +9,7 @@ from typing import Any, TypedDict, Unpack
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
+from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Context, Prepare
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
@@ -55,6 +56,9 @@ class SharedOptions(TypedDict, total=False):
     context: Context
     skip_silence: bool
     allow_gaps: bool
+    drop_suspicious: bool
+    refill: bool
+    script: Script | None
     timeouts: Timeouts | None
     retry: RetryPolicy | None
 
@@ -71,6 +75,8 @@ class TranslationOptions(TypedDict, total=False):
     context: Context
     skip_silence: bool
     allow_gaps: bool
+    drop_suspicious: bool
+    refill: bool
     timeouts: Timeouts | None
     retry: RetryPolicy | None
 

@@ -136,8 +136,9 @@ def keeper(journal: Journal, digest: bytes, mark: tuple[Field, ...], *, again: b
         async def transcribe() -> Transcription:
             return await ask(attrs.evolve(made, on_open=place.tell_sent, on_lost=place.on_lost))
 
-        key = key_of(digest, (*fields, *mark, ("", f"piece {which}")))
-        return await recorded(journal, key, f"{made.label} {which}", place, transcribe, again=again)
+        piece = (("", f"piece {which}"),) if which else ()
+        key = key_of(digest, (*fields, *mark, *piece))
+        return await recorded(journal, key, f"{made.label} {which}".rstrip(), place, transcribe, again=again)
 
     return keep
 

@@ -14,9 +14,11 @@ from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.job import checked_names, lasting
 from zhongzhuan_audio.batch.recorded import LOCAL, digested, keeper, marks_of, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
+from zhongzhuan_audio.client.script import check_script, in_script
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
 from zhongzhuan_audio.journal import Journal, key_of
+from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing, check_options
 from zhongzhuan_audio.protocol.form import Field
@@ -33,7 +35,7 @@ __all__ = ["Fields", "ManyCalls", "Work"]
 Fields: TypeAlias = tuple[tuple[Field, ...], tuple[SpeakerReference, ...]]
 """What options go out as, and the speakers' references among them, which are to be read."""
 
-_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress", *attrs.fields_dict(Preparing)})
+_UNSENT = frozenset({"timeouts", "retry", "filename", "on_progress", "script", *attrs.fields_dict(Preparing)})
 """Options that do not go out as fields."""
 _ITS_OWN = frozenset({"filename", "on_progress"})
 """Options that a recording can have, and many cannot share."""
@@ -100,6 +102,7 @@ class ManyCalls(RecordingCalls):
         self._check_usable()
         check_options(timeouts=shared.get("timeouts"), retry=shared.get("retry"))
         fields, references = _fields_of(work, shared)
+        await check_script(shared.get("script"))
         if read := await read_references(references):
             # Once for all recordings.
             shared["known_speaker_references"] = read
@@ -134,9 +137,13 @@ class ManyCalls(RecordingCalls):
         return error if isinstance(error, JournalError) else None
 
     async def _ask_for(self, asking: _Asking, job: Job, place: Place) -> Transcription:
+        """Ask for a recording as `_answer` does; the journal keeps its script as it came."""
+        options = {**asking.shared, **checked_names(asking.work.method, job.options, asking.work.options | _ITS_OWN)}
+        return await in_script(options.pop("script", None), lambda: self._answer(asking, job, options, place))
+
+    async def _answer(self, asking: _Asking, job: Job, options: dict[str, Any], place: Place) -> Transcription:
         """Ask for a recording, unless the journal has its answer, and have that kept."""
         work, journal = asking.work, asking.journal
-        options = {**asking.shared, **checked_names(work.method, job.options, work.options | _ITS_OWN)}
         policy = self._policy_of(options)
         fields = asking.fields
         if journal is not None and job.options:
@@ -192,8 +199,13 @@ def _length_s(found: Probe | None) -> float | None:
 
 
 def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
+    preparing = Preparing(**{name: options[name] for name in attrs.fields_dict(Preparing) if name in options})
     sent = {name: value for name, value in options.items() if name not in _UNSENT}
-    return work.fields({"model": "whisper-1", **sent})
+    fields, references = work.fields({"model": "whisper-1", **sent})
+    preparing.check_times(fields)
+    if preparing.listens:
+        check_media()
+    return fields, references
 
 
 def _check_files(files: object) -> None:

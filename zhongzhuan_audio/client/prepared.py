@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import AudioSourceError
-from zhongzhuan_audio.longform import (
-    Piece,
-    ask_for_pieces,
-    find_suspicious,
-    measure_coverage,
-    plan_pieces,
-)
+from zhongzhuan_audio.longform import AskForPiece, Piece, ask_for_pieces, flag, plan_pieces, review
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
-from zhongzhuan_audio.models import Preparation, Span, Transcription
+from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
-from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import Source
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.media.preparing import Heard, HeardChannel
 
 __all__ = ["PreparedCalls"]
 
@@ -68,14 +64,14 @@ class PreparedCalls(ClientCore):
         lengths = lengths_of(model, limits, BIT_RATES[limits.encoding] / 8)
         found = await source.probe()
         is_long = found is not None and (found.duration_s or 0.0) > lengths.whole_s
-        if not is_long and not preparing.skip_silence:
+        if not is_long and not preparing.skip_silence and not preparing.listens:
             converted = await convert(_unread(source), limits.encoding)
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
                     transcription = await ask(_for(source, made), fields, on_progress, duration_s)
                     done = self._preparation(source, need, made.size_bytes, 1, converted.lost_s)
-                    return attrs.evolve(transcription, preparation=done)
+                    return await flag(attrs.evolve(transcription, preparation=done))
             finally:
                 converted.close()
         return await self._ask_in_pieces(source, need, fields, preparing, ask, lengths, on_progress)
@@ -91,7 +87,7 @@ class PreparedCalls(ClientCore):
         on_progress: Progress | None,
     ) -> Transcription:
         from zhongzhuan_audio.media.encoding import BIT_RATES
-        from zhongzhuan_audio.media.preparing import encode_stretch, listen
+        from zhongzhuan_audio.media.preparing import listen
 
         encoding = self._audio_limits.encoding
         heard = await listen(_unread(source))
@@ -111,33 +107,107 @@ class PreparedCalls(ClientCore):
             total = sum(piece.duration_s for piece in plan.pieces) * BIT_RATES[encoding] / 8
             sent = _Sent(on_progress, round(total))
 
-            async def ask_for(piece: Piece, before: str | None) -> Transcription:
-                made = await encode_stretch(channel.pcm, piece.start, piece.end, encoding, filename=source.filename)
-                try:
-                    asked = with_prompt(fields, before)
-                    follow = sent.of(piece.index, made.size_bytes)
-                    keep = source.keep_piece
-                    if keep is None:
-                        return await ask(_for(source, made), asked, follow, piece.duration_s)
-                    mark = f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
-                    answer: Transcription = await keep(
-                        made, mark, asked, lambda kept: ask(_for(source, kept), asked, follow, piece.duration_s)
-                    )
-                    return answer
-                finally:
-                    made.close()
-
+            ask_for = self._asking_for(source, channel, fields, ask, sent)
             whole = await ask_for_pieces(
                 plan,
                 ask_for,
                 context=preparing.context,
-                at_once=min(_AT_ONCE, self._limits.max_concurrency),
+                at_once=self._pieces_at_once,
                 allow_gaps=preparing.allow_gaps,
             )
+            whole = await self._review(whole, heard, channel, preparing, ask_for, lengths, first=len(plan.pieces))
         finally:
             heard.close()
         done = self._preparation(source, need, sent.total_bytes, len(plan.pieces), heard.lost_s, plan.saved_s)
-        return await in_thread(_looked_into, attrs.evolve(whole, preparation=done), channel.speech)
+        return attrs.evolve(whole, preparation=done)
+
+    async def _ask_and_review(
+        self,
+        source: Source,
+        audio_s: float | None,
+        model: str,
+        fields: Sequence[Field],
+        preparing: Preparing,
+        ask: AskFor,
+        on_progress: Progress | None,
+    ) -> Transcription:
+        """Ask for a recording as it is, and compare the answer with what is heard in it here."""
+        from zhongzhuan_audio.media.encoding import BIT_RATES
+        from zhongzhuan_audio.media.preparing import listen
+
+        limits = self._audio_limits
+        lengths = lengths_of(model, limits, BIT_RATES[limits.encoding] / 8)
+        heard = await listen(_unread(source))
+        try:
+            (channel,) = heard.channels
+            sent = _Sent(on_progress, source.size_bytes)
+            follow = sent.of(0, source.size_bytes)
+
+            async def ask_whole(kept: Source) -> Transcription:
+                return await flag(await ask(_for(source, kept), fields, follow, audio_s))
+
+            keep = source.keep_piece
+            if keep is None:
+                whole = await flag(await ask(source, fields, follow, audio_s))
+            else:
+                whole = await keep(source, "", fields, ask_whole)
+            ask_for = self._asking_for(source, channel, fields, ask, sent)
+            return await self._review(whole, heard, channel, preparing, ask_for, lengths, first=1)
+        finally:
+            heard.close()
+
+    def _asking_for(
+        self, source: Source, channel: HeardChannel, fields: Sequence[Field], ask: AskFor, sent: _Sent
+    ) -> AskForPiece:
+        """Return what asks for a stretch of a recording that was listened to."""
+        from zhongzhuan_audio.media.preparing import encode_stretch
+
+        encoding = self._audio_limits.encoding
+
+        async def ask_for(piece: Piece, before: str | None) -> Transcription:
+            made = await encode_stretch(channel.pcm, piece.start, piece.end, encoding, filename=source.filename)
+            try:
+                asked = with_prompt(fields, before)
+                follow = sent.of(piece.index, made.size_bytes)
+                keep = source.keep_piece
+                if keep is None:
+                    return await ask(_for(source, made), asked, follow, piece.duration_s)
+                mark = f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
+                answer: Transcription = await keep(
+                    made, mark, asked, lambda kept: ask(_for(source, kept), asked, follow, piece.duration_s)
+                )
+                return answer
+            finally:
+                made.close()
+
+        return ask_for
+
+    async def _review(
+        self,
+        whole: Transcription,
+        heard: Heard,
+        channel: HeardChannel,
+        preparing: Preparing,
+        ask_for: AskForPiece,
+        lengths: Lengths,
+        *,
+        first: int,
+    ) -> Transcription:
+        """Look into what was heard in a channel; its samples are still there to be asked for once more."""
+        return await review(
+            whole,
+            channel.speech,
+            heard.duration_s,
+            preparing,
+            ask_for,
+            lengths=lengths,
+            first=first,
+            at_once=self._pieces_at_once,
+        )
+
+    @property
+    def _pieces_at_once(self) -> int:
+        return min(_AT_ONCE, self._limits.max_concurrency)
 
     def _preparation(
         self, source: Source, need: Need, sent_bytes: int, pieces: int, lost_s: float, skipped_s: float = 0.0
@@ -208,13 +278,3 @@ def _for(source: Source, made: Source) -> Source:
                 await tell()
 
     return attrs.evolve(made, on_open=tell_open, on_lost=lost)
-
-
-def _looked_into(transcription: Transcription, speech: Sequence[Span]) -> Transcription:
-    if not transcription.segments:
-        return transcription
-    return attrs.evolve(
-        transcription,
-        warnings=find_suspicious(transcription, speech),
-        coverage=measure_coverage(transcription, speech),
-    )

@@ -9,8 +9,11 @@ from typing import Any
 import attrs
 
 from zhongzhuan_audio.client.prepared import PreparedCalls
+from zhongzhuan_audio.client.script import in_script
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
+from zhongzhuan_audio.longform import flag
 from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Context, Prepare, Preparing, utc_now
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
@@ -59,6 +62,9 @@ class RecordingCalls(PreparedCalls):
         context: Context = "parallel",
         skip_silence: bool = False,
         allow_gaps: bool = False,
+        drop_suspicious: bool = False,
+        refill: bool = False,
+        script: Script | None = None,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -96,6 +102,13 @@ class RecordingCalls(PreparedCalls):
             skip_silence: Where a recording is prepared, leave out silence of more than 30 s; times stay true.
             allow_gaps: Of a recording that is cut, give what there is even if pieces failed, with
                 `Transcription.gaps`; else the error has it as `partial`.
+            drop_suspicious: Take out the segments that look invented, also those where nobody is heard speaking, and
+                tell of them in `Transcription.warnings`. The recording is listened to on this machine, with the extra
+                ``media``; the answer must have the times of segments, and so it must for the next.
+            refill: Listen, and ask once more for just the speech that no segment covers; what looks invented of that is
+                not put in. `Transcription.coverage` tells what was asked for.
+            script: "simplified" or "traditional": have the Chinese in the transcript in one of them, with the extra
+                ``zh``. As in `Transcription.in_script`.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
             retry: In place of the client's own, for this call.
@@ -106,6 +119,7 @@ class RecordingCalls(PreparedCalls):
 
         Raises:
             ConfigurationError: An option is out of its range; nothing was sent.
+            MissingExtraError: What an option, or the recording, needs is not installed; nothing was sent.
             AudioSourceError: The recording is missing, unreadable, empty, not audio, or changed while it was sent.
             TransportError: No answer came.
             APIError: The relay said no.
@@ -113,6 +127,14 @@ class RecordingCalls(PreparedCalls):
 
         Source: OpenAI's API reference, ``POST /v1/audio/transcriptions``.
         """
+        preparing = Preparing(
+            prepare=prepare,
+            context=context,
+            skip_silence=skip_silence,
+            allow_gaps=allow_gaps,
+            drop_suspicious=drop_suspicious,
+            refill=refill,
+        )
         fields = transcription_fields(
             model=model,
             language=language,
@@ -130,17 +152,20 @@ class RecordingCalls(PreparedCalls):
             strict=strict,
         )
         fields += reference_fields(await read_references(references))
-        return await self._send_recording(
-            file,
-            filename,
-            "/audio/transcriptions",
-            model,
-            fields,
-            decode=lambda answer: decode_transcription(answer, response_format=response_format, now=utc_now),
-            preparing=Preparing(prepare=prepare, context=context, skip_silence=skip_silence, allow_gaps=allow_gaps),
-            timeouts=timeouts,
-            retry=retry,
-            on_progress=on_progress,
+        return await in_script(
+            script,
+            lambda: self._send_recording(
+                file,
+                filename,
+                "/audio/transcriptions",
+                model,
+                fields,
+                decode=lambda answer: decode_transcription(answer, response_format=response_format, now=utc_now),
+                preparing=preparing,
+                timeouts=timeouts,
+                retry=retry,
+                on_progress=on_progress,
+            ),
         )
 
     async def translate(
@@ -156,6 +181,8 @@ class RecordingCalls(PreparedCalls):
         context: Context = "parallel",
         skip_silence: bool = False,
         allow_gaps: bool = False,
+        drop_suspicious: bool = False,
+        refill: bool = False,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -170,10 +197,12 @@ class RecordingCalls(PreparedCalls):
             response_format: As in `transcribe`.
             temperature: Sampling temperature, 0 to 1; None leaves it to the relay, whose default is 0.
             extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
-            prepare: As in `transcribe`, and so are the next three.
+            prepare: As in `transcribe`, and so are the next five.
             context: As in `transcribe`.
             skip_silence: As in `transcribe`.
             allow_gaps: As in `transcribe`.
+            drop_suspicious: As in `transcribe`.
+            refill: As in `transcribe`.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
             retry: In place of the client's own, for this call.
@@ -184,6 +213,7 @@ class RecordingCalls(PreparedCalls):
 
         Raises:
             ConfigurationError: An option is out of its range; nothing was sent.
+            MissingExtraError: What an option, or the recording, needs is not installed; nothing was sent.
             AudioSourceError: The recording is missing, unreadable, empty, not audio, or changed while it was sent.
             TransportError: No answer came.
             NotFoundError: The relay does not translate; many only transcribe.
@@ -192,6 +222,14 @@ class RecordingCalls(PreparedCalls):
 
         Source: OpenAI's API reference, ``POST /v1/audio/translations``.
         """
+        preparing = Preparing(
+            prepare=prepare,
+            context=context,
+            skip_silence=skip_silence,
+            allow_gaps=allow_gaps,
+            drop_suspicious=drop_suspicious,
+            refill=refill,
+        )
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
         )
@@ -202,7 +240,7 @@ class RecordingCalls(PreparedCalls):
             model,
             fields,
             decode=lambda answer: decode_translation(answer, response_format=response_format, now=utc_now),
-            preparing=Preparing(prepare=prepare, context=context, skip_silence=skip_silence, allow_gaps=allow_gaps),
+            preparing=preparing,
             timeouts=timeouts,
             retry=retry,
             on_progress=on_progress,
@@ -222,6 +260,7 @@ class RecordingCalls(PreparedCalls):
         retry: RetryPolicy | None,
         on_progress: Progress | None,
     ) -> Transcription:
+        preparing.check_times(fields)
         since = time.monotonic()
         upload = await self._open_upload(
             file, filename, path, fields, timeouts=timeouts, retry=retry, on_progress=on_progress
@@ -242,8 +281,12 @@ class RecordingCalls(PreparedCalls):
 
         try:
             need = await self._need_of(upload.source, upload.audio_s, model, preparing)
-            if need is None:
-                return await ask(upload)
-            return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)
+            if need is not None:
+                return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)
+            if preparing.listens:
+                return await self._ask_and_review(
+                    upload.source, upload.audio_s, model, fields, preparing, ask_for, on_progress
+                )
+            return await flag(await ask(upload))
         finally:
             upload.source.close()

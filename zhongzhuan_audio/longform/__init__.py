@@ -2,6 +2,7 @@
 
 from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces
+from zhongzhuan_audio.longform.reviewing import flag, review
 from zhongzhuan_audio.longform.stitching import stitch
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 
@@ -12,7 +13,9 @@ __all__ = [
     "ask_for_pieces",
     "drop_suspicious",
     "find_suspicious",
+    "flag",
     "measure_coverage",
     "plan_pieces",
+    "review",
     "stitch",
 ]

@@ -16,7 +16,7 @@ from zhongzhuan_audio.longform.tokens import Track, track_of
 from zhongzhuan_audio.models import Segment, Span, Transcription, Usage, Word
 from zhongzhuan_audio.models.text import join_texts
 
-__all__ = ["stitch"]
+__all__ = ["stitch", "sum_usages"]
 
 T = TypeVar("T", Segment, Word)
 
@@ -65,7 +65,7 @@ def stitch(
         ),
         words=tuple(_in_order(track.words() for track in found)),
         logprobs=tuple(logprob for each in transcripts for logprob in each.logprobs),
-        usage=_sum([each.usage for each in transcripts if each.usage is not None]),
+        usage=sum_usages([each.usage for each in transcripts if each.usage is not None]),
         body=only.body if only else "",
         request_id=only.request_id if only else None,
         attempts=tuple(_attempts(answers)),
@@ -109,7 +109,8 @@ def _most_common(values: Sequence[str]) -> str | None:
     return Counter(values).most_common(1)[0][0] if values else None
 
 
-def _sum(usages: Sequence[Usage]) -> Usage | None:
+def sum_usages(usages: Sequence[Usage]) -> Usage | None:
+    """Return what relays counted in all; None where none of them told."""
     if not usages:
         return None
     kinds = {usage.type for usage in usages}

@@ -16,7 +16,7 @@ from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, SuspicionKind, Transcription
 from zhongzhuan_audio.models.text import join_texts, unspaced_class
 
-__all__ = ["drop_suspicious", "find_suspicious", "measure_coverage"]
+__all__ = ["covered_by", "drop_suspicious", "find_suspicious", "measure_coverage"]
 
 # As openai/whisper's transcribe() has them: compression_ratio_threshold, no_speech_threshold and logprob_threshold.
 _MOST_COMPRESSION = 2.4
@@ -105,9 +105,7 @@ def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Co
         speech: Where somebody speaks, in seconds.
     """
     spoken = merged(speech)
-    timed = [(each.start, each.end) for each in transcription.segments if each.text.strip()]
-    timed = timed or [(each.start, each.end) for each in transcription.words if each.word.strip()]
-    covered = merged((begin - _MARGIN_S, end + _MARGIN_S) for begin, end in timed)
+    covered = covered_by(transcription)
     uncovered = tuple(
         (begin, end)
         for stretch in spoken
@@ -120,6 +118,13 @@ def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Co
         speech_s=speech_s,
         uncovered=uncovered,
     )
+
+
+def covered_by(transcription: Transcription) -> list[Span]:
+    """Return what has text, in order, with 0.3 s around it."""
+    timed = [(each.start, each.end) for each in transcription.segments if each.text.strip()]
+    timed = timed or [(each.start, each.end) for each in transcription.words if each.word.strip()]
+    return merged((begin - _MARGIN_S, end + _MARGIN_S) for begin, end in timed)
 
 
 def _reasons(

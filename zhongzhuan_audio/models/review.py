@@ -23,6 +23,7 @@ class Suspicion:
     kind: SuspicionKind
     """What makes it suspicious."""
     segment_id: int
+    """Of one that was dropped, a number that no segment of the transcript has."""
     start: float
     """Seconds from the beginning of the recording."""
     end: float
@@ -32,7 +33,7 @@ class Suspicion:
     detail: str
     """The reason in words, with its figures."""
     dropped: bool = False
-    """Whether the segment was taken out of the transcript."""
+    """Whether the segment was taken out of the transcript, or was not put in where it was asked for once more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,3 +46,5 @@ class Coverage:
     """Seconds of speech."""
     uncovered: tuple[Span, ...] = ()
     """Speech that no segment covers, in order."""
+    refilled: tuple[Span, ...] = ()
+    """What was asked for once more, in order, whether or not anything was heard there."""

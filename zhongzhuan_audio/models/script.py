@@ -18,7 +18,7 @@ Script: TypeAlias = Literal["simplified", "traditional"]
 # JSON can hold half of a surrogate pair, which OpenCC does not take, and a NUL, which it may drop.
 _NOT_FOR_OPENCC = re.compile("([\ud800-\udfff\0])")
 _PART_CHARS = 4000
-"""What is converted at a time, in a millisecond: OpenCC lets nobody else run meanwhile, be it in a thread of its own."""
+"""What is converted at a time, in a millisecond: OpenCC lets no other thread run meanwhile."""
 _ENDS = frozenset("\n 。！？，、；：.!?,;:")
 _NEARBY = 16
 """No phrase of OpenCC's is longer."""

@@ -128,9 +128,9 @@ class Transcription:
     gaps: tuple[Span, ...] = ()
     """Stretches of the recording that were not transcribed, in order."""
     warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)
-    """Segments that look invented; empty where nothing was looked into."""
+    """Segments that look invented, those that were dropped too; empty where the answer had no segments."""
     coverage: Coverage | None = None
-    """How much of the speech has a segment; None where that was not looked into."""
+    """How much of the speech has a segment; None where nobody listened, or the answer had no times."""
 
     def __str__(self) -> str:
         """Return the text."""
@@ -189,6 +189,7 @@ class Transcription:
             text=convert(self.text),
             segments=tuple(attrs.evolve(old, text=text) for old, text in zip(self.segments, segments, strict=True)),
             words=tuple(attrs.evolve(old, word=word) for old, word in zip(self.words, words, strict=True)),
+            warnings=tuple(attrs.evolve(old, text=convert(old.text)) for old in self.warnings),
         )
 
     def to_text(self) -> str:

@@ -39,7 +39,7 @@ __all__ = ["AsyncReadable", "AudioFile", "Enclosing", "Openable", "Source", "ope
 
 
 KeepPiece: TypeAlias = "Callable[[Source, str, Sequence[Field], Callable[[Source], Awaitable[Any]]], Awaitable[Any]]"
-"""Of a piece: what goes out, which piece it is, its fields, and what asks for it."""
+"""Of a piece: what goes out, which piece it is ("" is the whole, as it is), its fields, and what asks for it."""
 
 # A terminal that is read does not become the one that ends this process when it hangs up.
 _FLAGS: int = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY"))

@@ -1,0 +1,115 @@
+"""A transcript looked into: what in it is suspicious, and what it lacks, which is asked for once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from zhongzhuan_audio.errors import ZhongzhuanError
+from zhongzhuan_audio.longform.needs import Lengths
+from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces
+from zhongzhuan_audio.longform.refilling import plan_refill, put_in
+from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
+from zhongzhuan_audio.models import Span, Transcription
+from zhongzhuan_audio.options import Preparing
+from zhongzhuan_audio.threads import in_thread
+
+__all__ = ["flag", "look_into", "review"]
+
+_FEW_SEGMENTS = 100
+"""So many are looked into in some milliseconds; more are in a thread."""
+
+
+async def flag(transcription: Transcription) -> Transcription:
+    """Return a transcript with `warnings` of what its answer alone makes suspicious; nobody has listened."""
+    if len(transcription.segments) <= _FEW_SEGMENTS:
+        return _flagged(transcription)
+    return await in_thread(_flagged, transcription)
+
+
+def look_into(transcription: Transcription, speech: Sequence[Span], *, drop: bool = False) -> Transcription:
+    """Return a transcript with its `warnings` and its `coverage`; of one that has text without times neither is known.
+
+    Args:
+        transcription: Of the whole recording.
+        speech: Where somebody speaks, in seconds.
+        drop: Whether to take out what is suspicious.
+    """
+    if transcription.text.strip() and not transcription.segments and not transcription.words:
+        return transcription
+    found = _numbered(transcription)
+    warnings = find_suspicious(found, speech)
+    found = drop_suspicious(found, warnings) if drop else attrs.evolve(found, warnings=warnings)
+    return attrs.evolve(found, coverage=measure_coverage(found, speech))
+
+
+async def review(
+    transcription: Transcription,
+    speech: Sequence[Span],
+    duration: float,
+    preparing: Preparing,
+    ask: AskForPiece,
+    *,
+    lengths: Lengths,
+    first: int,
+    at_once: int,
+) -> Transcription:
+    """Look into a transcript, and have put in what it lacks, where that is wanted.
+
+    Args:
+        transcription: Of the whole recording.
+        speech: Where somebody speaks, in seconds.
+        duration: Seconds of the recording.
+        preparing: What the caller wants.
+        ask: Asks for a stretch of the recording.
+        lengths: How long such a stretch may be.
+        first: Index of the first stretch.
+        at_once: How many may be under way side by side.
+
+    Raises:
+        ZhongzhuanError: A stretch failed, and gaps are not allowed; `partial` is the transcript without it.
+    """
+    found = await in_thread(look_into, transcription, speech, drop=preparing.drop_suspicious)
+    if not preparing.refill:
+        return found
+    plan = plan_refill(found, duration, speech, lengths, first=first)
+    if not plan.pieces:
+        return found
+    failure: ZhongzhuanError | None = None
+    try:
+        refill = await ask_for_pieces(plan, ask, context="parallel", at_once=at_once, allow_gaps=preparing.allow_gaps)
+    except ZhongzhuanError as error:
+        failure, told = error, error.partial
+        heard = told if isinstance(told, Transcription) else Transcription(text="")
+        refill = attrs.evolve(heard, attempts=error.attempts)
+    asked = tuple((piece.start, piece.end) for piece in plan.pieces)
+    whole = await in_thread(_with_refill, found, refill, speech, asked)
+    if failure is None or preparing.allow_gaps:
+        return whole
+    failure.partial, failure.attempts = attrs.evolve(whole, attempts=()), whole.attempts
+    if any(attempt.billed == "maybe" for attempt in whole.attempts):
+        failure.billed = "maybe"
+    raise failure
+
+
+def _with_refill(
+    transcription: Transcription, refill: Transcription, speech: Sequence[Span], asked: tuple[Span, ...]
+) -> Transcription:
+    whole = put_in(transcription, refill, speech)
+    return attrs.evolve(whole, coverage=attrs.evolve(measure_coverage(whole, speech), refilled=asked))
+
+
+def _flagged(transcription: Transcription) -> Transcription:
+    found = find_suspicious(transcription)
+    return attrs.evolve(transcription, warnings=found) if found else transcription
+
+
+def _numbered(transcription: Transcription) -> Transcription:
+    """Return a transcript whose segments have numbers of their own; some relays give all of them the same."""
+    segments = transcription.segments
+    if len({segment.id for segment in segments}) == len(segments):
+        return transcription
+    return attrs.evolve(
+        transcription, segments=tuple(attrs.evolve(segment, id=at) for at, segment in enumerate(segments))
+    )
