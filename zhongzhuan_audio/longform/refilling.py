@@ -10,7 +10,7 @@ from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.needs import Lengths
 from zhongzhuan_audio.longform.spans import between, merged, overlapping
 from zhongzhuan_audio.longform.stitching import sum_usages
-from zhongzhuan_audio.longform.suspicion import covered_by, find_suspicious
+from zhongzhuan_audio.longform.suspicion import covered_by, find_suspicious, suspects_of
 from zhongzhuan_audio.models import Segment, Span, Transcription
 from zhongzhuan_audio.models.text import join_texts
 
@@ -71,7 +71,7 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     new = [segment for segment in refill.segments if segment.text.strip() and not _is_within(covered, segment)]
     ids = {segment.id for segment in new}
     found = find_suspicious(refill, speech)
-    rejected = {warning.segment_id for warning in found}
+    rejected = suspects_of(found)
     taken = [_fitted(segment, covered) for segment in new if segment.id not in rejected]
     gone = {warning.segment_id: warning.start for warning in transcription.warnings if warning.dropped}
     order = [
@@ -88,7 +88,7 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     warnings = [
         *(attrs.evolve(each, segment_id=numbers[True, each.segment_id]) for each in transcription.warnings),
         *(
-            attrs.evolve(each, segment_id=numbers[False, each.segment_id], dropped=True)
+            attrs.evolve(each, segment_id=numbers[False, each.segment_id], dropped=each.segment_id in rejected)
             for each in found
             if each.segment_id in ids
         ),

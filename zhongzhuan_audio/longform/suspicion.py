@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -16,7 +17,7 @@ from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, SuspicionKind, Transcription
 from zhongzhuan_audio.models.text import join_texts, unspaced_class
 
-__all__ = ["covered_by", "drop_suspicious", "find_suspicious", "measure_coverage"]
+__all__ = ["covered_by", "drop_suspicious", "find_suspicious", "measure_coverage", "suspects_of"]
 
 # As openai/whisper's transcribe() has them: compression_ratio_threshold, no_speech_threshold and logprob_threshold.
 _MOST_COMPRESSION = 2.4
@@ -31,6 +32,11 @@ _MANY_SHORT_SEGMENTS = 5
 _SHORT_TOKENS = 2
 _MARGIN_S = 0.3
 _LEAST_UNCOVERED_S = 0.5
+_LEAST_PART_S = 0.25
+_PAUSE_S = 2.0
+_CERTAIN = frozenset({"silence", "no_speech", "repetition", "phantom"})
+"""What is dropped. Whisper tells the same compression_ratio of all segments of half a minute, so that what only stands
+beside a repetition has it too; and a speaker who says the same twice gets one above the bound."""
 _SIMPLE_TOKENS = re.compile(rf"[{unspaced_class()}]|[^\W_{unspaced_class()}]+")
 """Each is a token, or a part of one: what no such part repeats, no token does."""
 
@@ -66,14 +72,15 @@ def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None 
 def drop_suspicious(transcription: Transcription, warnings: Sequence[Suspicion]) -> Transcription:
     """Return a transcript without the segments that are suspected, and with what was suspected of them.
 
-    Segments keep their ids, and words go with the segment that they are in the middle of. Where a segment is dropped,
-    the text is that of the ones that stay.
+    One that is suspected for its compression alone stays: that is told of half a minute as a whole. Segments keep their
+    ids, and words go with the segment that they are in the middle of. Where a segment is dropped, the text is that of
+    the ones that stay.
 
     Args:
         transcription: As it was looked into.
         warnings: What `find_suspicious` returned, or a part of that.
     """
-    suspects = {warning.segment_id for warning in warnings}
+    suspects = suspects_of(warnings)
     dropped = [segment for segment in transcription.segments if segment.id in suspects]
     kept = tuple(segment for segment in transcription.segments if segment.id not in suspects)
     ids = {segment.id for segment in dropped}
@@ -94,11 +101,16 @@ def drop_suspicious(transcription: Transcription, warnings: Sequence[Suspicion])
     )
 
 
+def suspects_of(warnings: Iterable[Suspicion]) -> set[int]:
+    """Return the ids of the segments that are suspected of something for which they are dropped."""
+    return {warning.segment_id for warning in warnings if warning.kind in _CERTAIN}
+
+
 def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Coverage:
     """Return how much of the speech has a segment with text, or a word where there are no segments.
 
     0.3 s around a segment count as covered, and less than half a second is not missed: neither clocks nor ears are that
-    exact.
+    exact. Speech that is missed before and after a pause of up to two seconds is one stretch.
 
     Args:
         transcription: Of the whole recording.
@@ -106,17 +118,22 @@ def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Co
     """
     spoken = merged(speech)
     covered = covered_by(transcription)
-    uncovered = tuple(
-        (begin, end)
-        for stretch in spoken
-        for begin, end in between(covered, *stretch)
-        if end - begin >= _LEAST_UNCOVERED_S
-    )
+    stretches: list[list[Span]] = []
+    for begin, end in (part for stretch in spoken for part in between(covered, *stretch)):
+        if end - begin < _LEAST_PART_S:
+            continue
+        latest = stretches[-1][-1][1] if stretches else -math.inf
+        if begin - latest <= _PAUSE_S and not overlapping(covered, latest, begin):
+            stretches[-1].append((begin, end))
+        else:
+            stretches.append([(begin, end)])
+    missed = [parts for parts in stretches if total_s(parts) >= _LEAST_UNCOVERED_S]
     speech_s = total_s(spoken)
+    missed_s = total_s(part for parts in missed for part in parts)
     return Coverage(
-        completeness=max(0.0, 1 - total_s(uncovered) / speech_s) if speech_s else 1.0,
+        completeness=max(0.0, 1 - missed_s / speech_s) if speech_s else 1.0,
         speech_s=speech_s,
-        uncovered=uncovered,
+        uncovered=tuple((parts[0][0], parts[-1][1]) for parts in missed),
     )
 
 

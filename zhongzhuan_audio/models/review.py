@@ -45,6 +45,6 @@ class Coverage:
     speech_s: float
     """Seconds of speech."""
     uncovered: tuple[Span, ...] = ()
-    """Speech that no segment covers, in order."""
+    """Speech that no segment covers, in order; a stretch of it may hold short pauses."""
     refilled: tuple[Span, ...] = ()
     """What was asked for once more, in order, whether or not anything was heard there."""
