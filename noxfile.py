@@ -104,6 +104,15 @@ def bulk(session: nox.Session) -> None:
     _run(session, "python", "tests/bench/batch.py", *session.posargs)
 
 
+@nox.session(reuse_venv=True, default=False)
+def bench(session: nox.Session) -> None:
+    """Measure uploads beside others' clients, and write what comes of it into docs/performance.md; needs a C compiler."""
+    session.install("--quiet", "--upgrade", ".", "openai[aiohttp]", "httpx", "matplotlib", "trustme")
+    page = ROOT / "docs" / "performance.md"
+    options = session.posargs or ["--page", str(page)]
+    session.run("python", "tests/bench/speed/bench.py", *options)
+
+
 @nox.session(venv_backend="none", default=False)
 def fault_table(session: nox.Session) -> None:
     """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""

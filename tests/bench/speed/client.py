@@ -32,7 +32,7 @@ class Spec:
         url: The relay, with /v1.
         files: Paths, sent in turn.
         concurrency: How many at once.
-        warm: How many before anything is measured.
+        warm: Paths, sent by each of those at once before anything is measured.
         count: How many; None where time ends it.
         seconds: When to begin no more; None where the count ends it.
         beats: Whether the loop is watched: it costs about one percent.
@@ -43,7 +43,7 @@ class Spec:
         self.url: str = told["url"]
         self.files: list[str] = told["files"]
         self.concurrency: int = told["concurrency"]
-        self.warm: int = told["warm"]
+        self.warm: list[str] = told["warm"]
         self.count: int | None = told["count"]
         self.seconds: float | None = told["seconds"]
         self.beats: bool = told["beats"]
@@ -133,7 +133,7 @@ async def by_hand(spec: Spec) -> Any:
     async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
 
         async def send(path: str) -> str:
-            with open(path, "rb") as file:  # noqa: ASYNC230, PTH123 - as it is written by hand
+            with open(path, "rb") as file:  # noqa: PTH123 - as it is written by hand
                 form = aiohttp.FormData()
                 form.add_field("model", "whisper-1")
                 form.add_field("file", file, filename=os.path.basename(path), content_type="audio/mpeg")  # noqa: PTH119
@@ -155,7 +155,7 @@ async def httpx_async(spec: Spec) -> Any:
     async with httpx.AsyncClient(headers=headers, verify=spec.tls() or True, limits=limits, timeout=600) as client:
 
         async def send(path: str) -> str:
-            with open(path, "rb") as file:  # noqa: ASYNC230, PTH123 - as it is written by hand
+            with open(path, "rb") as file:  # noqa: PTH123 - as it is written by hand
                 answer = await client.post(url, data={"model": "whisper-1"}, files={"file": file})
             text: str = answer.raise_for_status().json()["text"]
             return text
@@ -233,7 +233,7 @@ class Heart:
 async def work_async(name: str, spec: Spec) -> dict[str, float | None]:
     """Send as `spec` says, so many at once."""
     async with ASYNC[name](spec) as send:
-        await asyncio.gather(*(_worker(send, iter(spec.files[:1] * spec.warm)) for _ in range(spec.concurrency)))
+        await asyncio.gather(*(_worker(send, iter(spec.warm)) for _ in range(spec.concurrency)))
         heart = Heart() if spec.beats else None
         meter, work = Meter(), spec.work()
         counts = await asyncio.gather(*(_worker(send, work) for _ in range(spec.concurrency)))
@@ -251,7 +251,7 @@ async def _worker(send: Send, work: Iterator[str]) -> int:
 def work_blocking(name: str, spec: Spec) -> dict[str, float | None]:
     """Send as `spec` says, one after the other."""
     with BLOCKING[name](spec) as send:
-        for path in spec.files[:1] * spec.warm:
+        for path in spec.warm:
             send(path)
         meter, count = Meter(), 0
         for path in spec.work():

@@ -51,6 +51,11 @@ class Results:
         """Take a round."""
         self._told[work, client].append(told)
 
+    @property
+    def rounds(self) -> int:
+        """How many there were."""
+        return max((len(told) for told in self._told.values()), default=0)
+
     def figures(self, work: str, client: str, figure: Figure) -> tuple[float, ...]:
         """Return a figure of each round; none where it was not measured."""
         rounds = self._told.get((work, client), [])
@@ -120,7 +125,8 @@ def _works(results: Results) -> list[str]:
                 rows.append(f"| {work.title} | {client} | {statistics.median(taken) * 1000:.4g} ms each | | | |")
                 continue
             rate = statistics.median(results.figures(key, client, "rate"))
-            told = f"{rate:.4g}" if rate > 100 else f"{rate * work.file_bytes / 1e6:.4g} MB"  # noqa: PLR2004 - files are small
+            is_small = work.file_bytes < 1_000_000
+            told = f"{rate:.4g}" if is_small else f"{rate * work.file_bytes / 1e6:.4g} MB"
             rows.append(
                 f"| {work.title} | {client} | {told} | {_median(results, key, client, 'cpu', 1000, ' ms')} "
                 f"| {_median(results, key, client, 'grown', 1 / (1 << 20), ' MiB')} "
@@ -136,10 +142,9 @@ def _median(results: Results, work: str, client: str, figure: Figure, scale: flo
 
 def _machine(results: Results) -> str:
     peers = ", ".join(f"{name} {version(name)}" for name in PEERS)
-    rounds = max((len(rounds) for rounds in results._told.values()), default=0)  # noqa: SLF001 - of this module
     return (
-        f"Medians of {rounds} rounds, with the least and the most; {os.cpu_count()} processors ({platform.machine()}), "
-        f"Python {platform.python_version()}, {peers}."
+        f"Medians of {results.rounds} rounds, with the least and the most; {os.cpu_count()} processors "
+        f"({platform.machine()}), Python {platform.python_version()}, {peers}."
     )
 
 
@@ -148,7 +153,7 @@ def _plot(reached: list[tuple[Target, Ratios]], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     drawn = [(target, ratios) for target, ratios in reached if target.figure == "rate"]
     labels = [f"{WORKS[target.work].title}, beside {target.against}" for target, _ in drawn]
@@ -158,7 +163,7 @@ def _plot(reached: list[tuple[Target, Ratios]], path: Path) -> None:
         [max(ratios.values) - ratios.median for _, ratios in drawn],
     ]
     mpl.rcParams.update({"svg.hashsalt": "zhongzhuan_audio", "svg.fonttype": "none", "font.size": 9})
-    figure, axes = pyplot.subplots(figsize=(8, 0.34 * len(drawn) + 1), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 0.34 * len(drawn) + 1), layout="constrained")
     axes.barh(labels, medians, xerr=errors, color="#3f6fb5", ecolor="#222222", height=0.6)
     axes.plot([target.wanted for target, _ in drawn], labels, "|", color="#c0392b", markersize=14, label="wanted")
     axes.axvline(1, color="#888888", linewidth=0.8)

@@ -25,7 +25,7 @@ class Work:
     files: int = 1
     concurrency: int = 1
     warm: int = 1
-    """By each of those at once, before it counts."""
+    """How many of a small file each of those at once sends before it counts."""
     count: int | None = None
     """How many requests; None for as many as there is time for."""
     delay_ms: int = 0
@@ -59,8 +59,10 @@ WORKS: dict[str, Work] = {
     "small-16": Work(title="50 KB, 16 at once", clients=_SMALL, concurrency=16, warm=5),
     "small-128": Work(title="50 KB, 128 at once", clients=_SMALL, concurrency=128, warm=2),
     "blocking": Work(title="50 KB, blocking calls", clients=("ours, blocking", "openai, blocking"), warm=20),
-    "ten": Work(title="10 MB, 4 at once", clients=("ours", "openai", HAND), file_bytes=10 * MIB, files=4, concurrency=4),
-    "large": Work(title="1 GB", clients=_LARGE, file_bytes=GIB, count=1, warm=0, is_watched=True),
+    "ten": Work(
+        title="10 MB, 4 at once", clients=("ours", "openai", HAND), file_bytes=10 * MIB, files=4, concurrency=4
+    ),
+    "large": Work(title="1 GB", clients=_LARGE, file_bytes=GIB, count=1, is_watched=True),
     "many": Work(
         title="64 of 20 MB at once",
         clients=("ours", "openai", HAND),
@@ -68,7 +70,6 @@ WORKS: dict[str, Work] = {
         files=64,
         concurrency=64,
         count=64,
-        warm=0,
         is_watched=True,
     ),
     "cold": Work(
@@ -76,11 +77,10 @@ WORKS: dict[str, Work] = {
         clients=("ours", HAND),
         file_bytes=GIB,
         count=1,
-        warm=0,
         is_cold=True,
         is_watched=True,
     ),
-    "tls": Work(title="1 GB over TLS", clients=("ours", "openai", HAND), file_bytes=GIB, count=1, warm=0, is_tls=True),
+    "tls": Work(title="1 GB over TLS", clients=("ours", "openai", HAND), file_bytes=GIB, count=1, is_tls=True),
     "slow": Work(
         title="50 KB, 100 at once, answers after 200 ms",
         clients=("ours", "openai", HAND),
@@ -90,9 +90,7 @@ WORKS: dict[str, Work] = {
     ),
     "import": Work(title="`import`", clients=("ours", "openai"), kind="import"),
     "start": Work(title="from the start of Python to a transcript", clients=("ours", "openai"), kind="start"),
-    "decode": Work(
-        title="5,000 segments and 20,000 words decoded", clients=("ours", "json.loads"), kind="decode"
-    ),
+    "decode": Work(title="5,000 segments and 20,000 words decoded", clients=("ours", "json.loads"), kind="decode"),
 }
 
 TARGETS = (
