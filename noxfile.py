@@ -106,7 +106,7 @@ def bulk(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True, default=False)
 def bench(session: nox.Session) -> None:
-    """Measure uploads beside others' clients, and write what comes of it into docs/performance.md; needs a C compiler."""
+    """Measure uploads beside other clients, and write docs/performance.md from it; needs a C compiler."""
     session.install("--quiet", "--upgrade", ".", "openai[aiohttp]", "httpx", "matplotlib", "trustme")
     page = ROOT / "docs" / "performance.md"
     options = session.posargs or ["--page", str(page)]
