@@ -106,11 +106,9 @@ def bulk(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True, default=False)
 def bench(session: nox.Session) -> None:
-    """Measure uploads beside other clients, and write docs/performance.md from it; needs a C compiler."""
+    """Measure uploads beside other clients and a program in C; needs a C compiler."""
     session.install("--quiet", "--upgrade", ".", "openai[aiohttp]", "httpx", "matplotlib", "trustme")
-    page = ROOT / "docs" / "performance.md"
-    options = session.posargs or ["--page", str(page)]
-    session.run("python", "tests/bench/speed/bench.py", *options)
+    session.run("python", "tests/bench/speed/bench.py", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False)
