@@ -15,6 +15,8 @@ from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = [
     "OWN_HEADERS",
+    "ChannelNames",
+    "Channels",
     "Context",
     "Prepare",
     "Preparing",
@@ -34,9 +36,40 @@ Prepare: TypeAlias = Literal["auto", "never", "always"]
 Context: TypeAlias = Literal["parallel", "sequential"]
 """Whether the pieces of a recording are asked for side by side, or one after another, each with the end of the text
 before behind its prompt."""
+Channels: TypeAlias = Literal["split"] | Mapping[str, str] | Mapping[int, str]
+"""That each channel of a recording is transcribed by itself: who speaks in which, by "left" and "right" or by number
+from 1, where those that are not named are left out; or "split", for all of them."""
+ChannelNames: TypeAlias = Literal["split"] | tuple[tuple[int, str], ...]
+"""The same, by index from 0 and in order."""
 
-
+_SIDES = {"left": 0, "right": 1}
 _TIMED = frozenset({"verbose_json", "srt", "vtt", "diarized_json"})
+
+
+def channel_names(channels: object) -> ChannelNames | None:
+    """Return what the channels of a recording are called.
+
+    Raises:
+        ConfigurationError: It is none of `Channels`.
+    """
+    if channels is None or channels == "split":
+        return None if channels is None else "split"
+    if not isinstance(channels, Mapping) or not channels:
+        raise ConfigurationError(
+            f"channels must be 'split' or name the channels, not {channels!r}",
+            hint="channels={'left': 'agent', 'right': 'customer'}",
+        )
+    names: dict[int, str] = {}
+    for key, name in channels.items():
+        index = _SIDES.get(key) if isinstance(key, str) else key - 1 if type(key) is int and key > 0 else None
+        if index is None:
+            raise ConfigurationError(f"channels has no {key!r}", hint="'left', 'right', or numbers from 1")
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigurationError(f"the name of channel {key!r} must be a text, not {name!r}")
+        if index in names or name in names.values():
+            raise ConfigurationError(f"channels tells {key!r} or {name!r} twice")
+        names[index] = name
+    return tuple(sorted(names.items()))
 
 
 @attrs.frozen(kw_only=True)
@@ -49,6 +82,7 @@ class Preparing:
     allow_gaps: bool = False
     drop_suspicious: bool = False
     refill: bool = False
+    channels: ChannelNames | None = attrs.field(default=None, converter=channel_names)
 
     def __attrs_post_init__(self) -> None:
         """Check the values.
@@ -62,6 +96,8 @@ class Preparing:
             raise ConfigurationError(f"context must be 'parallel' or 'sequential', not {self.context!r}")
         for name in ("skip_silence", "allow_gaps", "drop_suspicious", "refill"):
             check_kind(name, getattr(self, name), bool, "a bool")
+        if self.channels is not None and self.prepare == "never":
+            raise ConfigurationError("channels takes a recording apart, and prepare='never' forbids it")
 
     @property
     def listens(self) -> bool:

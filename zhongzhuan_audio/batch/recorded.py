@@ -113,9 +113,10 @@ async def recorded(
 
 def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return what a journal's key holds of how recordings are prepared, where that is not as usual."""
-    usual = {name: field.default for name, field in attrs.fields_dict(Preparing).items()}
-    given = {name: options[name] for name in usual if options.get(name, usual[name]) != usual[name]}
-    return tuple(("", f"{name}={value}") for name, value in given.items())
+    names = attrs.fields_dict(Preparing)
+    usual, wanted = Preparing(), Preparing(**{name: options[name] for name in names if name in options})
+    values = {name: getattr(wanted, name) for name in names}
+    return tuple(("", f"{name}={value}") for name, value in values.items() if value != getattr(usual, name))
 
 
 def keeper(journal: Journal, digest: bytes, mark: tuple[Field, ...], *, again: bool) -> KeepPiece:

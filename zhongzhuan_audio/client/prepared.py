@@ -9,7 +9,7 @@ import attrs
 
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import AudioSourceError
-from zhongzhuan_audio.longform import AskForPiece, Piece, ask_for_pieces, flag, plan_pieces, review
+from zhongzhuan_audio.longform import AskForPiece, Piece, Plan, ask_for_pieces, flag, plan_pieces, review
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
 from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
@@ -20,7 +20,7 @@ from zhongzhuan_audio.upload.source import Source
 if TYPE_CHECKING:
     from zhongzhuan_audio.media.preparing import Heard, HeardChannel
 
-__all__ = ["PreparedCalls"]
+__all__ = ["AskFor", "Asking", "PreparedCalls", "Sent", "unread"]
 
 _LONG_BYTES = 1 << 20
 """A smaller recording is no longer than any model takes."""
@@ -30,6 +30,19 @@ _SILENT = "check the microphone, or leave out skip_silence"
 
 AskFor: TypeAlias = Callable[[Source, Sequence[Field], Progress | None, float | None], Awaitable[Transcription]]
 """Asks for a recording that the relay takes: with its fields, with whoever follows it, and its length in seconds."""
+
+
+@attrs.frozen
+class Asking:
+    """What is asked, and of which recording."""
+
+    source: Source
+    fields: Sequence[Field]
+    preparing: Preparing
+    ask: AskFor
+    lengths: Lengths
+    """Of its pieces."""
+    on_progress: Progress | None
 
 
 class PreparedCalls(ClientCore):
@@ -57,15 +70,13 @@ class PreparedCalls(ClientCore):
         on_progress: Progress | None,
     ) -> Transcription:
         """Make a recording ready, and ask for it."""
-        from zhongzhuan_audio.media.encoding import BIT_RATES
-        from zhongzhuan_audio.media.preparing import convert
+        from zhongzhuan_audio.media.preparing import convert, listen
 
-        limits = self._audio_limits
-        lengths = lengths_of(model, limits, BIT_RATES[limits.encoding] / 8)
+        limits, lengths = self._audio_limits, self._lengths(model)
         found = await source.probe()
         is_long = found is not None and (found.duration_s or 0.0) > lengths.whole_s
         if not is_long and not preparing.skip_silence and not preparing.listens:
-            converted = await convert(_unread(source), limits.encoding)
+            converted = await convert(unread(source), limits.encoding)
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
@@ -74,52 +85,63 @@ class PreparedCalls(ClientCore):
                     return await flag(attrs.evolve(transcription, preparation=done))
             finally:
                 converted.close()
-        return await self._ask_in_pieces(source, need, fields, preparing, ask, lengths, on_progress)
-
-    async def _ask_in_pieces(
-        self,
-        source: Source,
-        need: Need,
-        fields: Sequence[Field],
-        preparing: Preparing,
-        ask: AskFor,
-        lengths: Lengths,
-        on_progress: Progress | None,
-    ) -> Transcription:
-        from zhongzhuan_audio.media.encoding import BIT_RATES
-        from zhongzhuan_audio.media.preparing import listen
-
-        encoding = self._audio_limits.encoding
-        heard = await listen(_unread(source))
+        heard = await listen(unread(source))
         try:
-            (channel,) = heard.channels
-            plan = plan_pieces(
-                heard.duration_s,
-                target_s=lengths.target_s,
-                max_s=lengths.max_s,
-                speech=channel.speech,
-                window_s=lengths.window_s,
-                overlap_s=lengths.overlap_s,
-                skip_silence=preparing.skip_silence,
-            )
-            if not plan.pieces:
-                raise AudioSourceError(f"nobody speaks in {source.label}", hint=_SILENT, source=source.label)
-            total = sum(piece.duration_s for piece in plan.pieces) * BIT_RATES[encoding] / 8
-            sent = _Sent(on_progress, round(total))
-
-            ask_for = self._asking_for(source, channel, fields, ask, sent)
-            whole = await ask_for_pieces(
-                plan,
-                ask_for,
-                context=preparing.context,
-                at_once=self._pieces_at_once,
-                allow_gaps=preparing.allow_gaps,
-            )
-            whole = await self._review(whole, heard, channel, preparing, ask_for, lengths, first=len(plan.pieces))
+            asking = Asking(source, fields, preparing, ask, lengths, on_progress)
+            return await self._ask_in_pieces(asking, heard, need)
         finally:
             heard.close()
+
+    async def _ask_in_pieces(self, asking: Asking, heard: Heard, need: Need) -> Transcription:
+        """Ask for a recording, all channels of which are one, in as many pieces as it takes."""
+        source = asking.source
+        (channel,) = heard.channels
+        plan = self._plan(heard, channel, asking)
+        if not plan.pieces:
+            raise AudioSourceError(f"nobody speaks in {source.label}", hint=_SILENT, source=source.label)
+        sent = self._sent([plan], asking)
+        whole = await self._ask_channel(asking, heard, channel, plan, sent)
         done = self._preparation(source, need, sent.total_bytes, len(plan.pieces), heard.lost_s, plan.saved_s)
         return attrs.evolve(whole, preparation=done)
+
+    async def _ask_channel(
+        self,
+        asking: Asking,
+        heard: Heard,
+        channel: HeardChannel,
+        plan: Plan,
+        sent: Sent,
+        *,
+        name: str = "",
+        side_by_side: int = 1,
+    ) -> Transcription:
+        """Ask for a channel in the pieces of its plan, and look into what was heard.
+
+        Args:
+            asking: What is asked, of what.
+            heard: The recording.
+            channel: The one.
+            plan: Its pieces; at least one.
+            sent: Adds up what is sent of all channels.
+            name: Tells it from other channels of the recording, for a journal.
+            side_by_side: How many channels are asked for at once.
+        """
+        ask_for = self._asking_for(asking, channel, sent, name=name)
+        at_once = max(1, min(_AT_ONCE, self._limits.max_concurrency) // side_by_side)
+        preparing = asking.preparing
+        whole = await ask_for_pieces(
+            plan, ask_for, context=preparing.context, at_once=at_once, allow_gaps=preparing.allow_gaps
+        )
+        return await review(
+            whole,
+            channel.speech,
+            heard.duration_s,
+            preparing,
+            ask_for,
+            lengths=asking.lengths,
+            first=len(plan.pieces),
+            at_once=at_once,
+        )
 
     async def _ask_and_review(
         self,
@@ -132,16 +154,14 @@ class PreparedCalls(ClientCore):
         on_progress: Progress | None,
     ) -> Transcription:
         """Ask for a recording as it is, and compare the answer with what is heard in it here."""
-        from zhongzhuan_audio.media.encoding import BIT_RATES
         from zhongzhuan_audio.media.preparing import listen
 
-        limits = self._audio_limits
-        lengths = lengths_of(model, limits, BIT_RATES[limits.encoding] / 8)
-        heard = await listen(_unread(source))
+        asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
+        heard = await listen(unread(source))
         try:
             (channel,) = heard.channels
-            sent = _Sent(on_progress, source.size_bytes)
-            follow = sent.of(0, source.size_bytes)
+            sent = Sent(on_progress, source.size_bytes)
+            follow = sent.of(("", 0), source.size_bytes)
 
             async def ask_whole(kept: Source) -> Transcription:
                 return await flag(await ask(_for(source, kept), fields, follow, audio_s))
@@ -151,28 +171,34 @@ class PreparedCalls(ClientCore):
                 whole = await flag(await ask(source, fields, follow, audio_s))
             else:
                 whole = await keep(source, "", fields, ask_whole)
-            ask_for = self._asking_for(source, channel, fields, ask, sent)
-            return await self._review(whole, heard, channel, preparing, ask_for, lengths, first=1)
+            return await review(
+                whole,
+                channel.speech,
+                heard.duration_s,
+                preparing,
+                self._asking_for(asking, channel, sent),
+                lengths=asking.lengths,
+                first=1,
+                at_once=min(_AT_ONCE, self._limits.max_concurrency),
+            )
         finally:
             heard.close()
 
-    def _asking_for(
-        self, source: Source, channel: HeardChannel, fields: Sequence[Field], ask: AskFor, sent: _Sent
-    ) -> AskForPiece:
+    def _asking_for(self, asking: Asking, channel: HeardChannel, sent: Sent, *, name: str = "") -> AskForPiece:
         """Return what asks for a stretch of a recording that was listened to."""
         from zhongzhuan_audio.media.preparing import encode_stretch
 
-        encoding = self._audio_limits.encoding
+        encoding, source, ask = self._audio_limits.encoding, asking.source, asking.ask
 
         async def ask_for(piece: Piece, before: str | None) -> Transcription:
             made = await encode_stretch(channel.pcm, piece.start, piece.end, encoding, filename=source.filename)
             try:
-                asked = with_prompt(fields, before)
-                follow = sent.of(piece.index, made.size_bytes)
+                asked = with_prompt(asking.fields, before)
+                follow = sent.of((name, piece.index), made.size_bytes)
                 keep = source.keep_piece
                 if keep is None:
                     return await ask(_for(source, made), asked, follow, piece.duration_s)
-                mark = f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
+                mark = f"{name} {piece.start:.3f}-{piece.end:.3f} {encoding}".strip()
                 answer: Transcription = await keep(
                     made, mark, asked, lambda kept: ask(_for(source, kept), asked, follow, piece.duration_s)
                 )
@@ -182,32 +208,29 @@ class PreparedCalls(ClientCore):
 
         return ask_for
 
-    async def _review(
-        self,
-        whole: Transcription,
-        heard: Heard,
-        channel: HeardChannel,
-        preparing: Preparing,
-        ask_for: AskForPiece,
-        lengths: Lengths,
-        *,
-        first: int,
-    ) -> Transcription:
-        """Look into what was heard in a channel; its samples are still there to be asked for once more."""
-        return await review(
-            whole,
-            channel.speech,
+    def _lengths(self, model: str) -> Lengths:
+        from zhongzhuan_audio.media.encoding import BIT_RATES
+
+        limits = self._audio_limits
+        return lengths_of(model, limits, BIT_RATES[limits.encoding] / 8)
+
+    def _plan(self, heard: Heard, channel: HeardChannel, asking: Asking) -> Plan:
+        lengths = asking.lengths
+        return plan_pieces(
             heard.duration_s,
-            preparing,
-            ask_for,
-            lengths=lengths,
-            first=first,
-            at_once=self._pieces_at_once,
+            target_s=lengths.target_s,
+            max_s=lengths.max_s,
+            speech=channel.speech,
+            window_s=lengths.window_s,
+            overlap_s=lengths.overlap_s,
+            skip_silence=asking.preparing.skip_silence,
         )
 
-    @property
-    def _pieces_at_once(self) -> int:
-        return min(_AT_ONCE, self._limits.max_concurrency)
+    def _sent(self, plans: Sequence[Plan], asking: Asking) -> Sent:
+        from zhongzhuan_audio.media.encoding import BIT_RATES
+
+        seconds = sum(piece.duration_s for plan in plans for piece in plan.pieces)
+        return Sent(asking.on_progress, round(seconds * BIT_RATES[self._audio_limits.encoding] / 8))
 
     def _preparation(
         self, source: Source, need: Need, sent_bytes: int, pieces: int, lost_s: float, skipped_s: float = 0.0
@@ -223,29 +246,29 @@ class PreparedCalls(ClientCore):
         )
 
 
-class _Sent:
+class Sent:
     """Adds up what is sent of all pieces."""
 
     def __init__(self, on_progress: Progress | None, expected_bytes: int) -> None:
         self._on_progress = on_progress
         self._expected_bytes = expected_bytes
-        self._sent: dict[int, int] = {}
-        self._sizes: dict[int, int] = {}
+        self._sent: dict[tuple[str, int], int] = {}
+        self._sizes: dict[tuple[str, int], int] = {}
 
     @property
     def total_bytes(self) -> int:
         """Size of all pieces so far."""
         return sum(self._sizes.values())
 
-    def of(self, index: int, size_bytes: int) -> Progress | None:
-        """Return what follows a piece."""
-        self._sizes[index] = size_bytes
+    def of(self, piece: tuple[str, int], size_bytes: int) -> Progress | None:
+        """Return what follows a piece, told by its channel and its index."""
+        self._sizes[piece] = size_bytes
         tell = self._on_progress
         if tell is None:
             return None
 
         def follow(sent_bytes: int, total_bytes: int) -> None:
-            self._sent[index] = min(sent_bytes, total_bytes)
+            self._sent[piece] = min(sent_bytes, total_bytes)
             done = sum(self._sent.values())
             tell(done, max(done, self._expected_bytes))
 
@@ -260,7 +283,7 @@ def with_prompt(fields: Sequence[Field], before: str | None) -> Sequence[Field]:
     return (*(field for field in fields if field[0] != "prompt"), ("prompt", prompt))
 
 
-def _unread(source: Source) -> Source:
+def unread(source: Source) -> Source:
     """Return a recording that is read here: nothing of it goes out."""
     return attrs.evolve(source, on_open=lambda: None)
 

@@ -12,9 +12,9 @@ from zhongzhuan_audio.config import AudioLimits
 
 __all__ = ["Lengths", "Need", "lengths_of", "need_of"]
 
-Need: TypeAlias = Literal["format", "billing", "size", "length", "wish"]
+Need: TypeAlias = Literal["format", "billing", "size", "length", "wish", "channels"]
 """Why a recording is not sent as it is: relays do not take its format, or cannot bill it; it is too large, or too long;
-or it is wanted so."""
+it is wanted so; or its channels are."""
 
 _TAKEN = frozenset((formats.FLAC, formats.MP3, formats.MP4, formats.M4A, formats.OGG, formats.WAV))
 _TAKEN_UNBILLED = frozenset((formats.WEBM,))

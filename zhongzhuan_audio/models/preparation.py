@@ -12,7 +12,8 @@ class Preparation:
     """What was done to a recording before it was sent."""
 
     reason: str
-    """"format": relays do not take it; "billing": they cannot bill it; "size", "length": it passes a limit; "wish"."""
+    """"format": relays do not take it; "billing": they cannot bill it; "size", "length": it passes a limit; "wish"; "channels": they are
+    transcribed each by itself."""
     encoding: str
     """What it was converted to: "mp3", "opus" or "flac", of 16 kHz and one channel."""
     original_bytes: int
@@ -25,3 +26,9 @@ class Preparation:
     """Seconds of silence that were not sent."""
     lost_s: float = 0.0
     """Seconds that could not be decoded."""
+    channels: int = 1
+    """How many were sent, each by itself."""
+    same_channels: bool = False
+    """Whether there are several, all the same, of which one was sent."""
+    silent_channels: tuple[str, ...] = ()
+    """Names of those in which nobody speaks, and which were not sent."""

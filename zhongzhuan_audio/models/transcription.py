@@ -48,6 +48,8 @@ class Word:
     """Seconds from the beginning of the recording."""
     end: float
     """Seconds from the beginning of the recording."""
+    speaker: str | None = None
+    """Who says it, where the channels of a recording were transcribed each by itself."""
 
 
 @attrs.frozen(kw_only=True)
@@ -306,8 +308,16 @@ class Transcription:
         cues = self._timed()
         if fit == Fit():
             return cues
-        words = [Cue(word.start, word.end, word.word) for word in self.words]
-        return fit_cues(cues, fit, words, until_s=self.duration)
+        if not any(word.speaker for word in self.words):
+            words = [Cue(word.start, word.end, word.word) for word in self.words]
+            return fit_cues(cues, fit, words, until_s=self.duration)
+        # Who speaks at the same time has words of their own.
+        fitted: list[Cue] = []
+        for who in dict.fromkeys(segment.speaker for segment in self.segments):
+            own = [Cue(each.start, each.end, each.text) for each in self.segments if each.speaker == who]
+            words = [Cue(word.start, word.end, word.word) for word in self.words if word.speaker == who]
+            fitted += fit_cues(own, fit, words, until_s=self.duration)
+        return sorted(fitted, key=lambda cue: cue.start)
 
     def _timed(self) -> list[Cue]:
         cues = list(self._cues())

@@ -1,0 +1,135 @@
+"""Recordings of calls: each channel is transcribed by itself, and all become one transcript."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from zhongzhuan_audio.client.prepared import Asking, AskFor, PreparedCalls, unread
+from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
+from zhongzhuan_audio.longform.channels import merge_channels, name_channels
+from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.options import Preparing
+from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.upload.payload import Progress
+from zhongzhuan_audio.upload.source import Source
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.media.preparing import Heard
+
+__all__ = ["ChannelCalls"]
+
+
+class ChannelCalls(PreparedCalls):
+    """The way of a recording whose channels are apart."""
+
+    async def _ask_by_channel(
+        self,
+        source: Source,
+        model: str,
+        fields: Sequence[Field],
+        preparing: Preparing,
+        ask: AskFor,
+        on_progress: Progress | None,
+    ) -> Transcription:
+        """Take a recording apart, and ask for each channel that is wanted."""
+        from zhongzhuan_audio.media.preparing import listen
+
+        assert preparing.channels is not None
+        heard = await listen(unread(source), split=True)
+        try:
+            named = name_channels(preparing.channels, heard.channel_count, source.label)
+            asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
+            if len(heard.channels) > 1:
+                return await self._ask_each(asking, heard, named)
+            whole = await self._ask_in_pieces(asking, heard, "channels")
+            if whole.preparation is not None and heard.same:
+                whole = attrs.evolve(whole, preparation=attrs.evolve(whole.preparation, same_channels=True))
+            if len(named) == 1 and preparing.channels != "split":
+                return _spoken_by(named[0][1], whole)
+            return whole
+        finally:
+            heard.close()
+
+    async def _ask_each(self, asking: Asking, heard: Heard, named: Sequence[tuple[int, str]]) -> Transcription:
+        """Ask for several channels side by side; one in which nobody speaks is not sent."""
+        source = asking.source
+        silent = tuple(name for index, name in named if not heard.channels[index].speech)
+        wanted = [(index, name) for index, name in named if heard.channels[index].speech]
+        if not wanted:
+            raise AudioSourceError(
+                f"nobody speaks in {source.label}", hint="check the channels' recording", source=source.label
+            )
+        plans = [self._plan(heard, heard.channels[index], asking) for index, _ in wanted]
+        sent = self._sent(plans, asking)
+        tasks = [
+            asyncio.ensure_future(
+                self._ask_channel(
+                    asking,
+                    heard,
+                    heard.channels[index],
+                    plan,
+                    sent,
+                    name=f"channel {index + 1}",
+                    side_by_side=len(wanted),
+                )
+            )
+            for (index, _), plan in zip(wanted, plans, strict=True)
+        ]
+        try:
+            # All come to their end, for what one of them has heard is not lost by what befalls another.
+            await asyncio.wait(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        answers = [_ended(task) for task in tasks]
+        parts = [(name, _told(answer)) for (_, name), answer in zip(wanted, answers, strict=True)]
+        whole = merge_channels(parts, duration=heard.duration_s)
+        failures = [answer for answer in answers if isinstance(answer, ZhongzhuanError)]
+        if failures:
+            raise _with_rest(failures[0], whole)
+        done = self._preparation(
+            source,
+            "channels",
+            sent.total_bytes,
+            sum(len(plan.pieces) for plan in plans),
+            heard.lost_s,
+            sum(plan.saved_s for plan in plans),
+        )
+        return attrs.evolve(whole, preparation=attrs.evolve(done, channels=len(wanted), silent_channels=silent))
+
+
+def _ended(task: asyncio.Future[Transcription]) -> Transcription | ZhongzhuanError:
+    error = task.exception()
+    if error is not None and not isinstance(error, ZhongzhuanError):
+        raise error
+    return error or task.result()
+
+
+def _told(answer: Transcription | ZhongzhuanError) -> Transcription:
+    """Return what there is of a channel, with all that was tried."""
+    if isinstance(answer, Transcription):
+        return answer
+    partial = answer.partial if isinstance(answer.partial, Transcription) else Transcription(text="")
+    return attrs.evolve(partial, attempts=answer.attempts)
+
+
+def _with_rest(error: ZhongzhuanError, whole: Transcription) -> ZhongzhuanError:
+    """Return a channel's error as that of the recording."""
+    error.partial = attrs.evolve(whole, attempts=()) if whole.text else None
+    error.attempts = whole.attempts
+    if any(attempt.billed == "maybe" for attempt in whole.attempts):
+        error.billed = "maybe"
+    return error
+
+
+def _spoken_by(name: str, whole: Transcription) -> Transcription:
+    return attrs.evolve(
+        whole,
+        segments=tuple(attrs.evolve(segment, speaker=name) for segment in whole.segments),
+        words=tuple(attrs.evolve(word, speaker=name) for word in whole.words),
+    )
