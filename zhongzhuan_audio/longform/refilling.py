@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 import attrs
@@ -139,6 +140,7 @@ def _is_within(covered: Sequence[Span], segment: Segment) -> bool:
 def _fitted(segment: Segment, covered: Sequence[Span]) -> Segment:
     """Return a segment without what others cover; its middle is free."""
     middle = (segment.start + segment.end) / 2
-    begin = max((stop for _, stop in covered if stop <= middle), default=segment.start)
-    end = min((start for start, _ in covered if start >= middle), default=segment.end)
+    after = bisect_right(covered, middle, key=lambda span: span[1])
+    begin = covered[after - 1][1] if after else segment.start
+    end = covered[after][0] if after < len(covered) else segment.end
     return attrs.evolve(segment, start=max(segment.start, begin), end=min(segment.end, end))
