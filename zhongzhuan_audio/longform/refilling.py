@@ -60,8 +60,9 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     """Return a transcript with what was heard where it had nothing.
 
     Only whole segments are put in, and none that is mostly where the transcript has text already: what is left of the
-    others fits between their neighbours. One that looks invented is not put in, and is told in the `warnings` as
-    dropped. All are numbered anew, in the order of their times; `attempts` and `usage` are those of both.
+    others fits between their neighbours, without a speaker where the transcript tells speakers. One that looks invented
+    is not put in, and is told in the `warnings` as dropped. All are numbered anew, in the order of their times;
+    `attempts` and `usage` are those of both.
 
     Args:
         transcription: Of the whole recording.
@@ -74,6 +75,9 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     found = find_suspicious(refill, speech)
     rejected = suspects_of(found)
     taken = [_fitted(segment, covered) for segment in new if segment.id not in rejected]
+    if any(segment.speaker for segment in transcription.segments):
+        # Each answer names the voices in its own way: A of one is not A of another.
+        taken = [attrs.evolve(segment, speaker=None) for segment in taken]
     gone = {warning.segment_id: warning.start for warning in transcription.warnings if warning.dropped}
     order = [
         *((each.start, (True, each.id)) for each in transcription.segments),
