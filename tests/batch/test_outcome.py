@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from zhongzhuan_audio import Attempt, Job, Outcome, RateLimitError, Transcription, TransportError
+from zhongzhuan_audio.models import Coverage, Suspicion
 
 OK = Attempt(endpoint="https://relay.example/v1", status=200)
 LOST = Attempt(endpoint="https://relay.example/v1", error="TransportError", billed="maybe")
@@ -17,7 +19,17 @@ LOST = Attempt(endpoint="https://relay.example/v1", error="TransportError", bill
 
 def test_a_done_one_as_a_row() -> None:
     """Its fields, in their order."""
-    transcription = Transcription(text="你好", language="zh", duration=3.5, request_id="r1", attempts=(LOST, OK))
+    suspect = Suspicion(kind="silence", segment_id=1, start=0, end=1, text="x", detail="", dropped=True)
+    transcription = Transcription(
+        text="你好",
+        language="zh",
+        duration=3.5,
+        request_id="r1",
+        attempts=(LOST, OK),
+        gaps=((9.0, 10.0),),
+        warnings=(suspect, attrs.evolve(suspect, kind="phantom"), attrs.evolve(suspect, segment_id=4, dropped=False)),
+        coverage=Coverage(completeness=0.9, speech_s=20, uncovered=((1.0, 2.0), (3.0, 4.0))),
+    )
     outcome = Outcome(
         index=3, job=Job(Path("会议") / "a.mp3"), transcription=transcription, seconds=0.5, audio_s=3.4, lost_before=2
     )
@@ -30,6 +42,10 @@ def test_a_done_one_as_a_row() -> None:
         ("language", "zh"),
         ("duration", 3.5),
         ("audio_s", 3.4),
+        ("suspicious", 2),
+        ("dropped", 1),
+        ("coverage", 0.9),
+        ("gaps", 3),
         ("seconds", 0.5),
         ("attempts", 2),
         ("billed", "maybe"),

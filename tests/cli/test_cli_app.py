@@ -43,14 +43,16 @@ def test_it_helps(argv, capsys):
             "transcribe",
             """--format --output-dir --files-from --null --prompt --model --temperature --concurrency
             --no-resume --journal --max-audio-minutes --max-requests --max-cost --price-per-minute --unknown-minutes
-            --prepare --max-upload-bytes --max-duration --context --skip-silence --allow-gaps --max-chars --max-lines
-            --dry-run --json --local --language --base-url --api-key-file --allow-http --verbose""",
+            --prepare --max-upload-bytes --max-duration --context --skip-silence --allow-gaps --drop-suspicious
+            --refill --max-chars --max-lines
+            --dry-run --json --local --language --script --base-url --api-key-file --allow-http --verbose""",
         ),
         (
             "translate",
             """--format --output-dir --files-from --null --prompt --model --temperature --concurrency
             --no-resume --journal --max-audio-minutes --max-requests --max-cost --price-per-minute --unknown-minutes
-            --prepare --max-upload-bytes --max-duration --context --skip-silence --allow-gaps --max-chars --max-lines
+            --prepare --max-upload-bytes --max-duration --context --skip-silence --allow-gaps --drop-suspicious
+            --refill --max-chars --max-lines
             --dry-run --json --local --base-url --api-key-file --allow-http --verbose""",
         ),
         (

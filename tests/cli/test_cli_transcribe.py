@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from zhongzhuan_audio.cli import run
 from zhongzhuan_audio.errors import ModelUnavailableError
-from zhongzhuan_audio.relay import ScriptedAnswer
+from zhongzhuan_audio.models import Segment
+from zhongzhuan_audio.relay import Recognition, ScriptedAnswer
 
 SRT = "1\n00:00:00,000 --> 00:00:01,000\n你好\n\n"
 VTT = "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n你好\n\n"
@@ -299,3 +302,69 @@ def test_local_takes_what_relays_refuse(jfk, tmp_path, capsys):
     (tmp_path / "noise.aac").write_bytes(bytes(range(256)) * 40)
     assert run(["transcribe", str(tmp_path / "noise.aac"), "--local"]) == 1
     assert "Invalid file format" in capsys.readouterr().err
+
+
+PHANTOM = Segment(id=1, start=2.4, end=3.1, text="Thanks for watching!")
+SPOKEN = Segment(id=0, start=0.0, end=2.3, text="And so, my fellow Americans,")
+LATER = Segment(id=2, start=3.2, end=10.6, text="ask not what your country can do for you")
+
+
+def heard(*segments):
+    """What an engine heard."""
+    return Recognition(duration=11.0, segments=segments)
+
+
+def test_what_looks_invented_is_told(relay, scripted_engine, folder, jfk, capsys):
+    """In a line on stderr, and in the report; nothing is dropped unasked."""
+    scripted_engine.script(heard(SPOKEN, PHANTOM))
+    (folder / "jfk.mp3").write_bytes(jfk.read_bytes())
+    assert run(["transcribe", "jfk.mp3", "--format", "srt"]) == 0
+    out, err = capsys.readouterr()
+    assert PHANTOM.text in out
+    assert err == "jfk.mp3: 1 segment looks invented\n"
+    assert run(["transcribe", "jfk.mp3", "a.mp3", "--format", "srt", "--output-dir", "out"]) == 0
+    assert "\njfk.mp3: 1 segment looks invented\n" in f"\n{capsys.readouterr().err}"
+    row, _ = json.loads((folder / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (row["suspicious"], row["dropped"], row["coverage"], row["gaps"]) == (1, 0, None, 0)
+    assert "suspicious,dropped,coverage,gaps" in (folder / "out" / "report.csv").read_text(encoding="utf-8-sig")
+
+
+def test_it_is_dropped_and_what_lacks_is_asked_for(relay, scripted_engine, folder, jfk, capsys):
+    """Where that is wanted; the relay is asked for times, though only the text is printed."""
+    pytest.importorskip("av")
+    again = attrs.evolve(LATER, start=0.2, end=7.6)
+    scripted_engine.script(heard(SPOKEN, PHANTOM), heard(again))
+    (folder / "jfk.mp3").write_bytes(jfk.read_bytes())
+    assert run(["transcribe", "jfk.mp3", "--drop-suspicious"]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{SPOKEN.text}\n"
+    assert re.fullmatch(r"jfk\.mp3: 1 segment looks invented, 1 dropped; [0-9.]+% of the speech has text, 1 gap\n", err)
+    scripted_engine.script(heard(SPOKEN, PHANTOM), heard(again))
+    assert run(["transcribe", "jfk.mp3", "--drop-suspicious", "--refill"]) == 0
+    out, err = capsys.readouterr()
+    assert out == f"{SPOKEN.text} {LATER.text}\n"
+    assert err == "jfk.mp3: 1 segment looks invented, 1 dropped; 1 stretch asked for again\n"
+    assert asked(relay, "response_format") == ["verbose_json"] * 3
+
+
+def test_refill_of_a_model_without_times_is_refused(relay, folder, capsys):
+    """Before anything is sent, in the command's words."""
+    for name in ("--refill", "--drop-suspicious"):
+        assert run(["transcribe", "a.mp3", name, "--model", "gpt-4o-transcribe"]) == 2
+        assert capsys.readouterr().err == (
+            f"zhongzhuan-audio: {name} needs the times of segments — "
+            "ask a model that gives them, such as --model whisper-1\n"
+        )
+    assert relay.request_count == 0
+
+
+def test_chinese_comes_in_the_script_that_is_wanted(relay, scripted_engine, folder, capsysbinary):
+    """A journal's answer serves for either."""
+    scripted_engine.script("头發")
+    usual = ["transcribe", "a.mp3", "--journal", "run.sqlite"]
+    for script, text in (("traditional", "頭髮"), ("simplified", "头发")):
+        assert run([*usual, "--script", script]) == 0
+        assert capsysbinary.readouterr().out.decode() == f"{text}\n"
+    assert relay.request_count == 1
+    assert run([*usual, "--script", "hant"]) == 2
+    assert relay.request_count == 1

@@ -16,11 +16,14 @@ from zhongzhuan_audio import (
     AsyncClient,
     AudioLimits,
     BadRequestError,
+    Client,
     ConfigurationError,
     Job,
     MissingExtraError,
     Transcription,
 )
+from zhongzhuan_audio.audio.duration import probe
+from zhongzhuan_audio.audio.sniff import sniff
 from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.models import script as script_module
 from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedAnswer, ScriptedEngine, WhisperEngine
@@ -176,6 +179,68 @@ async def test_what_was_left_out_is_asked_for_once_more(
     assert len(found.attempts) == 2
     assert told == sorted(told)
     assert told[-1][0] == told[-1][1] == sum(request.size_bytes for request in relay.requests)
+
+
+async def test_an_engine_of_this_machine_is_asked_once_more_too(jfk: Path) -> None:
+    """As any relay is."""
+    engine = ScriptedEngine([heard(*PARTS[:3]), heard((0.3, 2.7, PARTS[3][2]), duration=2.8)])
+    async with AsyncClient.local(engine) as client:
+        found = await client.transcribe(jfk, response_format="verbose_json", refill=True)
+    assert found.text == " ".join(text for _, _, text in PARTS)
+
+
+async def test_a_blocking_client_has_the_same_options(relay: LocalRelay, jfk: Path) -> None:
+    """For one and for many."""
+
+    def ask() -> list[Transcription]:
+        with Client(relay.base_url, relay.api_key) as client:
+            options: Any = {"response_format": "verbose_json", "refill": True, "script": "traditional"}
+            found = [client.transcribe(jfk, drop_suspicious=True, **options)]
+            with client.transcribe_many([jfk], **options) as outcomes:
+                return found + [outcome.result() for outcome in outcomes]
+
+    script(relay, heard((0.0, 10.6, "头发")))
+    for found in await asyncio.to_thread(ask):
+        assert found.text == "頭髮"
+        assert found.coverage is not None
+        assert found.coverage.completeness == 1
+
+
+async def test_what_a_cut_recording_lacks_is_asked_for_once_more(jfk: Path, tmp_path: Path) -> None:
+    """A piece whose answer was empty; what is told of sending has all that was sent."""
+    counted: list[float] = []
+
+    class Engine(ScriptedEngine):
+        async def transcribe(self, path: Path, options: Any) -> Any:  # noqa: ARG002 - the interface's
+            data = await asyncio.to_thread(path.read_bytes)
+            probed = probe(lambda at, size: data[at : at + size], len(data), sniff(data[:4096]))
+            counted.append(probed.duration_s or 0.0)
+            text = f"part {len(counted)}"
+            return heard(*([] if len(counted) == 2 else [(0.0, counted[-1], text)]), duration=counted[-1])
+
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(await asyncio.to_thread(twice, jfk))
+    async with (
+        LocalRelay(Engine()) as relay,
+        AsyncClient(relay.base_url, relay.api_key, audio_limits=AudioLimits(max_bytes=65_536)) as client,
+    ):
+        (outcome,) = await many(
+            client,
+            [talk],
+            response_format="verbose_json",
+            context="sequential",
+            refill=True,
+            journal=tmp_path / "run.sqlite",
+        )
+        found = outcome.result()
+        sent_bytes = sum(request.size_bytes for request in relay.requests)
+    pieces = found.preparation.pieces
+    assert pieces >= 3
+    assert len(counted) == pieces + 1
+    assert found.text.split("part ")[1:][1].strip() == str(pieces + 1)
+    assert len(found.coverage.refilled) == 1
+    assert found.coverage.completeness == 1
+    assert found.preparation.sent_bytes == sent_bytes
 
 
 async def test_a_recording_that_was_not_heard_at_all_is_asked_for_once_more(

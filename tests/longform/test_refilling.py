@@ -94,6 +94,17 @@ def test_what_was_heard_gets_to_its_place():
     assert got.usage == Usage(seconds=29.0)
 
 
+def test_speakers_are_not_guessed():
+    """A of one answer is not A of another; where nobody told speakers, what is new may."""
+    refill = transcript((5.0, 6.0, "two"))
+    refill = attrs.evolve(refill, segments=(attrs.evolve(refill.segments[0], speaker="A"),))
+    for speaker, expected in (("A", None), (None, "A")):
+        whole = transcript((0.0, 2.0, "one"))
+        whole = attrs.evolve(whole, segments=(attrs.evolve(whole.segments[0], speaker=speaker),))
+        got = put_in(look_into(whole, [(0.0, 9.0)]), refill, [(0.0, 9.0)])
+        assert [each.speaker for each in got.segments] == [speaker, expected]
+
+
 def test_earlier_warnings_follow_their_segments():
     """Those that were dropped keep numbers that nobody else has."""
     whole = transcript(

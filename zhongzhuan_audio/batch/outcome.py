@@ -81,6 +81,9 @@ class Outcome:
         | `status` | "done" or "failed" |
         | `text`, `language`, `duration` | the transcription's; None where it failed; `duration` in seconds |
         | `audio_s` | the recording's length in seconds, where that is known |
+        | `suspicious`, `dropped` | how many of its segments look invented, and how many of these were dropped |
+        | `coverage` | 0 to 1: how much of the speech has text, where that was found out |
+        | `gaps` | how many stretches of it failed, or have speech and no text |
         | `seconds` | from taking it up to its end, the wait for its turn included |
         | `attempts` | how many requests it took; of what a journal had, those of that time |
         | `billed` | "maybe" where a request, of this run or an earlier one, gave nothing and may have been charged |
@@ -104,6 +107,7 @@ class Outcome:
             "language": told.language if told else None,
             "duration": _finite(told.duration) if told else None,
             "audio_s": _finite(self.audio_s),
+            **_findings(told),
             "seconds": self.seconds,
             "attempts": len(self.attempts),
             "billed": self.billed,
@@ -123,6 +127,18 @@ class Outcome:
         """Return what it was and what came of it, but no bytes of a recording."""
         came = repr(self.transcription) if self.error is None else f"{type(self.error).__name__}: {self.error}"
         return f"<Outcome {self.index} {described(self.source)} {came}>"
+
+
+def _findings(told: Transcription | None) -> dict[str, int | float | None]:
+    """Return what was found out about a transcription."""
+    if told is None:
+        return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps"))
+    return {
+        "suspicious": len({warning.segment_id for warning in told.warnings}),
+        "dropped": len({warning.segment_id for warning in told.warnings if warning.dropped}),
+        "coverage": told.coverage.completeness if told.coverage else None,
+        "gaps": len(told.gaps) + len(told.coverage.uncovered if told.coverage else ()),
+    }
 
 
 def _finite(seconds: float | None) -> float | None:

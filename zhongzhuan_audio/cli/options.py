@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -17,14 +17,16 @@ from zhongzhuan_audio.cli.named import STDIN, Found
 from zhongzhuan_audio.cli.outputs import parse_formats
 from zhongzhuan_audio.config import AudioLimits
 from zhongzhuan_audio.errors import ConfigurationError
+from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Context, Prepare, Preparing
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.batch import Budget
     from zhongzhuan_audio.models.transcription import FitOptions
+    from zhongzhuan_audio.protocol.form import Field
     from zhongzhuan_audio.protocol.request import ResponseFormat
 
-__all__ = ["Files", "RecordingOptions", "TranscribeOptions", "asked_format"]
+__all__ = ["Files", "RecordingOptions", "TranscribeOptions"]
 
 _JOURNAL = "journal.sqlite"
 _UNTIMED_MODELS = ("gpt-4o-", "gpt-transcribe")
@@ -95,6 +97,8 @@ class RecordingOptions:
     ] = "parallel"
     skip_silence: Annotated[bool, Parameter(help="Leave out long silence.", show_default=False)] = False
     allow_gaps: Annotated[bool, Parameter(help="Keep what there is if pieces fail.", show_default=False)] = False
+    drop_suspicious: Annotated[bool, Parameter(help="Take out what looks invented.", show_default=False)] = False
+    refill: Annotated[bool, Parameter(help="Ask again for speech without text.", show_default=False)] = False
     max_chars: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle's line.")] = None
     max_lines: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle.")] = None
     dry_run: Annotated[bool, Parameter(help="Send nothing; tell what would be.", show_default=False)] = False
@@ -119,11 +123,39 @@ class RecordingOptions:
 
     @property
     def preparing(self) -> dict[str, Any]:
-        """How recordings are made ready, as the client's methods take it."""
-        wanted = Preparing(
-            prepare=self.prepare, context=self.context, skip_silence=self.skip_silence, allow_gaps=self.allow_gaps
+        """How recordings are made ready and transcripts looked into, as the client's methods take it."""
+        return attrs.asdict(self._wanted)
+
+    @property
+    def _wanted(self) -> Preparing:
+        return Preparing(
+            prepare=self.prepare,
+            context=self.context,
+            skip_silence=self.skip_silence,
+            allow_gaps=self.allow_gaps,
+            drop_suspicious=self.drop_suspicious,
+            refill=self.refill,
         )
-        return attrs.asdict(wanted)
+
+    @property
+    def asked_format(self) -> ResponseFormat:
+        """The format to ask the relay for: JSON is what relays get right, and subtitles are rendered here."""
+        formats = self.formats
+        if set(formats) <= {"text", "json"} and not self._wanted.listens:
+            return "json"
+        timed = not self.model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
+        return "verbose_json" if timed or "verbose_json" in formats else "json"
+
+    def check_sent(self, fields: Iterable[Field]) -> None:
+        """Find out whether what goes out can give what is wanted.
+
+        Args:
+            fields: Those of each request.
+
+        Raises:
+            ConfigurationError: It cannot.
+        """
+        self._wanted.check_times(fields)
 
     @property
     def audio_limits(self) -> AudioLimits:
@@ -207,6 +239,14 @@ class TranscribeOptions(RecordingOptions):
     """The same, and what only a transcription has. It stands here, since cyclopts resolves both in one module."""
 
     language: Annotated[str | None, Parameter(metavar="CODE", help="What is spoken: zh, en, yue ...")] = None
+    script: Annotated[Script | None, Parameter(help="Of Chinese: simplified or traditional.", show_choices=False)] = (
+        None
+    )
+
+    @property
+    def preparing(self) -> dict[str, Any]:
+        """The same, and the script."""
+        return {**super().preparing, "script": self.script}
 
 
 Files: TypeAlias = Annotated[
@@ -218,11 +258,3 @@ Files: TypeAlias = Annotated[
         validator=_check_file,
     ),
 ]
-
-
-def asked_format(formats: Sequence[str], model: str) -> ResponseFormat:
-    """Return the format to ask the relay for: JSON is what relays get right, and subtitles are rendered here."""
-    if set(formats) <= {"text", "json"}:
-        return "json"
-    timed = not model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
-    return "verbose_json" if timed or "verbose_json" in formats else "json"

@@ -66,6 +66,7 @@ def run_on_recordings(
         ConfigurationError: An option is wrong; nothing was sent.
     """
     fields = check(**arguments)
+    options.check_sent(fields)
     check_local(relay, local=options.local)
     options.check(files)
     found = find_recordings(files, listed=options.files_from, null=options.null)

@@ -37,6 +37,10 @@ _COLUMNS: tuple[str, ...] = (
     "audio_s",
     "duration",
     "language",
+    "suspicious",
+    "dropped",
+    "coverage",
+    "gaps",
     "seconds",
     "request_id",
 )

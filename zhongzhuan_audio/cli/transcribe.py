@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zhongzhuan_audio.cli.asking import RelayOptions
-from zhongzhuan_audio.cli.options import Files, TranscribeOptions, asked_format
+from zhongzhuan_audio.cli.options import Files, TranscribeOptions
 
 __all__ = ["transcribe"]
 
@@ -27,7 +27,7 @@ def transcribe(*files: Files, options: TranscribeOptions = _DEFAULTS, relay: Rel
         "model": options.model,
         "language": options.language,
         "prompt": options.prompt,
-        "response_format": asked_format(options.formats, options.model),
+        "response_format": options.asked_format,
         "temperature": options.temperature,
     }
     return run_on_recordings("transcribe", files, options, relay, arguments, transcription_fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from zhongzhuan_audio.cli.asking import RelayOptions
-from zhongzhuan_audio.cli.options import Files, RecordingOptions, asked_format
+from zhongzhuan_audio.cli.options import Files, RecordingOptions
 
 __all__ = ["translate"]
 
@@ -24,7 +24,7 @@ def translate(*files: Files, options: RecordingOptions = _DEFAULTS, relay: Relay
     arguments = {
         "model": options.model,
         "prompt": options.prompt,
-        "response_format": asked_format(options.formats, options.model),
+        "response_format": options.asked_format,
         "temperature": options.temperature,
     }
     return run_on_recordings("translate", files, options, relay, arguments, translation_fields)

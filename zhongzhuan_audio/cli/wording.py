@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 
 from zhongzhuan_audio.advice import for_the_command
 from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
+from zhongzhuan_audio.models import Transcription
 
-__all__ = ["in_options", "reason_of"]
+__all__ = ["findings_of", "in_options", "reason_of"]
 
 _TEXT = re.compile(r"\Ainput (?=has|is)")
-_ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port)\b")
+_ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port|refill|drop_suspicious|script)\b")
 
 
 def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
@@ -25,3 +27,25 @@ def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
 def reason_of(error: Exception) -> str:
     """Return why something failed, and what to do about it."""
     return str(in_options(error)) if isinstance(error, ZhongzhuanError) else f"{type(error).__name__}: {error}"
+
+
+def findings_of(transcription: Transcription) -> str | None:
+    """Return what there is to say of a transcript, such as ``2 segments look invented``; None where all seems well."""
+    suspects = {warning.segment_id for warning in transcription.warnings}
+    dropped = {warning.segment_id for warning in transcription.warnings if warning.dropped}
+    parts = []
+    if suspects:
+        told = f"{_count(suspects, 'segment')} {'looks' if len(suspects) == 1 else 'look'} invented"
+        parts.append(f"{told}, {len(dropped)} dropped" if dropped else told)
+    if transcription.gaps:
+        parts.append(f"{_count(transcription.gaps, 'gap')} of pieces that failed")
+    coverage = transcription.coverage
+    if coverage is not None and coverage.refilled:
+        parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} asked for again")
+    if coverage is not None and coverage.uncovered:
+        parts.append(f"{coverage.completeness:.1%} of the speech has text, {_count(coverage.uncovered, 'gap')}")
+    return "; ".join(parts) or None
+
+
+def _count(things: Sized, one: str, many: str | None = None) -> str:
+    return f"{len(things)} {one if len(things) == 1 else many or f'{one}s'}"

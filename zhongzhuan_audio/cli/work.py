@@ -16,6 +16,7 @@ from zhongzhuan_audio.cli.outputs import keep, render
 from zhongzhuan_audio.cli.render import Reporter, print_bytes
 from zhongzhuan_audio.cli.report import Report
 from zhongzhuan_audio.cli.tally import Tally, is_unsent
+from zhongzhuan_audio.cli.wording import findings_of
 from zhongzhuan_audio.errors import (
     AuthenticationError,
     JournalError,
@@ -216,6 +217,8 @@ class Work:
         elif target.place is not None:
             again = " (from the journal)" if outcome.from_journal else ""
             self._reporter.done(f"{label} -> {', '.join(map(str, outputs))}{again}")
+        if outcome.transcription is not None and (findings := findings_of(outcome.transcription)) is not None:
+            self._reporter.done(f"{label}: {findings}")
         if error is None and outcome.maybe_billed:
             count = len(outcome.attempts)
             self._reporter.say(f"{label}: it took {count} attempts, and a failed one may have been billed")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-__all__ = ["bare", "phantom_in"]
+__all__ = ["bare", "folded", "phantom_in"]
 
 _LINES = (
     "请不吝点赞 订阅 转发 打赏支持明镜与点点栏目",
@@ -54,15 +53,19 @@ _LINES = (
     "Продолжение следует",
 )
 _MOST_OF_IT = 0.5
-_NOT_BARE = re.compile(r"[\W_]+")
 
 
-def bare(text: str) -> str:
-    """Return a text's letters and digits alone, without their case and width."""
-    return _NOT_BARE.sub("", unicodedata.normalize("NFKC", text).casefold())
+def folded(text: str) -> str:
+    """Return a text without its case and width."""
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
 
 
-_BARE_LINES = tuple((bare(line), line) for line in _LINES)
+def bare(folded_text: str) -> str:
+    """Return the letters and digits of a text alone."""
+    return "".join(filter(str.isalnum, folded_text))
+
+
+_BARE_LINES = tuple((bare(folded(line)), line) for line in _LINES)
 _LONGEST = max(len(key) for key, _ in _BARE_LINES)
 
 
@@ -70,7 +73,7 @@ def phantom_in(whole: str) -> str | None:
     """Return the known line that a text consists of, or half of it at least; None where there is none.
 
     Args:
-        whole: The text, as `bare` gives it.
+        whole: The text, as `folded` and `bare` give it.
     """
     if _MOST_OF_IT * len(whole) > _LONGEST:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 import attrs
@@ -59,8 +60,9 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     """Return a transcript with what was heard where it had nothing.
 
     Only whole segments are put in, and none that is mostly where the transcript has text already: what is left of the
-    others fits between their neighbours. One that looks invented is not put in, and is told in the `warnings` as
-    dropped. All are numbered anew, in the order of their times; `attempts` and `usage` are those of both.
+    others fits between their neighbours, without a speaker where the transcript tells speakers. One that looks invented
+    is not put in, and is told in the `warnings` as dropped. All are numbered anew, in the order of their times;
+    `attempts` and `usage` are those of both.
 
     Args:
         transcription: Of the whole recording.
@@ -73,6 +75,9 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     found = find_suspicious(refill, speech)
     rejected = suspects_of(found)
     taken = [_fitted(segment, covered) for segment in new if segment.id not in rejected]
+    if any(segment.speaker for segment in transcription.segments):
+        # Each answer names the voices in its own way: A of one is not A of another.
+        taken = [attrs.evolve(segment, speaker=None) for segment in taken]
     gone = {warning.segment_id: warning.start for warning in transcription.warnings if warning.dropped}
     order = [
         *((each.start, (True, each.id)) for each in transcription.segments),
@@ -139,6 +144,7 @@ def _is_within(covered: Sequence[Span], segment: Segment) -> bool:
 def _fitted(segment: Segment, covered: Sequence[Span]) -> Segment:
     """Return a segment without what others cover; its middle is free."""
     middle = (segment.start + segment.end) / 2
-    begin = max((stop for _, stop in covered if stop <= middle), default=segment.start)
-    end = min((start for start, _ in covered if start >= middle), default=segment.end)
+    after = bisect_right(covered, middle, key=lambda span: span[1])
+    begin = covered[after - 1][1] if after else segment.start
+    end = covered[after][0] if after < len(covered) else segment.end
     return attrs.evolve(segment, start=max(segment.start, begin), end=min(segment.end, end))

@@ -101,8 +101,8 @@ def _with_refill(
 
 
 def _flagged(transcription: Transcription) -> Transcription:
-    found = find_suspicious(transcription)
-    return attrs.evolve(transcription, warnings=found) if found else transcription
+    found = find_suspicious(numbered := _numbered(transcription))
+    return attrs.evolve(numbered, warnings=found) if found else transcription
 
 
 def _numbered(transcription: Transcription) -> Transcription:
