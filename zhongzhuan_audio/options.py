@@ -104,6 +104,11 @@ class Preparing:
         """Whether it is to be found out where somebody speaks, be the recording sent as it is."""
         return self.drop_suspicious or self.refill
 
+    @property
+    def needs_times(self) -> bool:
+        """Whether nothing can be done without the times of segments."""
+        return self.listens or self.channels is not None
+
     def check_times(self, fields: Iterable[tuple[str, str]]) -> None:
         """Find out whether an answer will have the segments that are wanted.
 
@@ -113,13 +118,14 @@ class Preparing:
         Raises:
             ConfigurationError: It will not.
         """
-        if not self.listens:
+        if not self.needs_times:
             return
         told = tuple(fields)
         wanted = [value for name, value in told if name == "timestamp_granularities[]"]
         if dict(told).get("response_format") not in _TIMED or (wanted and "segment" not in wanted):
+            name = "channels" if self.channels else "refill" if self.refill else "drop_suspicious"
             raise ConfigurationError(
-                f"{'refill' if self.refill else 'drop_suspicious'} needs the times of segments",
+                f"{name} needs the times of segments",
                 hint=Advice(
                     "ask for response_format='verbose_json', 'srt' or 'vtt', of a model that gives them (whisper-1)",
                     command="ask a model that gives them, such as --model whisper-1",

@@ -10,7 +10,7 @@ import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.models.script import Script
-from zhongzhuan_audio.options import Context, Prepare
+from zhongzhuan_audio.options import Channels, Context, Prepare
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
     Granularity,
@@ -58,6 +58,7 @@ class SharedOptions(TypedDict, total=False):
     allow_gaps: bool
     drop_suspicious: bool
     refill: bool
+    channels: Channels | None
     script: Script | None
     timeouts: Timeouts | None
     retry: RetryPolicy | None
@@ -77,6 +78,7 @@ class TranslationOptions(TypedDict, total=False):
     allow_gaps: bool
     drop_suspicious: bool
     refill: bool
+    channels: Channels | None
     timeouts: Timeouts | None
     retry: RetryPolicy | None
 

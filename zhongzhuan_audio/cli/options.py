@@ -18,7 +18,7 @@ from zhongzhuan_audio.cli.outputs import parse_formats
 from zhongzhuan_audio.config import AudioLimits
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.models.script import Script
-from zhongzhuan_audio.options import Context, Prepare, Preparing
+from zhongzhuan_audio.options import Channels, Context, Prepare, Preparing
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.batch import Budget
@@ -99,6 +99,10 @@ class RecordingOptions:
     allow_gaps: Annotated[bool, Parameter(help="Keep what there is if pieces fail.", show_default=False)] = False
     drop_suspicious: Annotated[bool, Parameter(help="Take out what looks invented.", show_default=False)] = False
     refill: Annotated[bool, Parameter(help="Ask again for speech without text.", show_default=False)] = False
+    channels: Annotated[
+        str | None,
+        Parameter(metavar="NAMES", help="Each by itself: split, or left=agent,right=customer.", show_default=False),
+    ] = None
     max_chars: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle's line.")] = None
     max_lines: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle.")] = None
     dry_run: Annotated[bool, Parameter(help="Send nothing; tell what would be.", show_default=False)] = False
@@ -124,7 +128,7 @@ class RecordingOptions:
     @property
     def preparing(self) -> dict[str, Any]:
         """How recordings are made ready and transcripts looked into, as the client's methods take it."""
-        return attrs.asdict(self._wanted)
+        return {**attrs.asdict(self._wanted), "channels": self._channels}
 
     @property
     def _wanted(self) -> Preparing:
@@ -135,13 +139,30 @@ class RecordingOptions:
             allow_gaps=self.allow_gaps,
             drop_suspicious=self.drop_suspicious,
             refill=self.refill,
+            channels=self._channels,
         )
+
+    @property
+    def _channels(self) -> Channels | None:
+        """Who speaks in which channel."""
+        if self.channels is None or self.channels == "split":
+            return "split" if self.channels else None
+        names: dict[Any, str] = {}
+        for told in self.channels.split(","):
+            place, _, name = (part.strip() for part in told.partition("="))
+            key: str | int = int(place) if place.isdecimal() else place
+            if key in names or not name:
+                raise ConfigurationError(
+                    f"--channels cannot be {self.channels!r}", hint="--channels left=agent,right=customer, or split"
+                )
+            names[key] = name
+        return names
 
     @property
     def asked_format(self) -> ResponseFormat:
         """The format to ask the relay for: JSON is what relays get right, and subtitles are rendered here."""
         formats = self.formats
-        if set(formats) <= {"text", "json"} and not self._wanted.listens:
+        if set(formats) <= {"text", "json"} and not self._wanted.needs_times:
             return "json"
         timed = not self.model.lower().rpartition("/")[2].startswith(_UNTIMED_MODELS)
         return "verbose_json" if timed or "verbose_json" in formats else "json"
@@ -205,7 +226,7 @@ class RecordingOptions:
         Raises:
             ConfigurationError: Something does not.
         """
-        _ = self.audio_limits
+        _ = self.audio_limits, self._wanted
         if self.max_lines is not None and self.max_chars is None:
             raise ConfigurationError("--max-lines needs --max-chars", hint="42 suits most screens")
         if self.null and self.files_from is None:

@@ -12,7 +12,7 @@ from zhongzhuan_audio.models import Transcription
 __all__ = ["findings_of", "in_options", "reason_of"]
 
 _TEXT = re.compile(r"\Ainput (?=has|is)")
-_ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port|refill|drop_suspicious|script)\b")
+_ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port|refill|drop_suspicious|channels|script)\b")
 
 
 def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
@@ -39,6 +39,11 @@ def findings_of(transcription: Transcription) -> str | None:
         parts.append(f"{told}, {len(dropped)} dropped" if dropped else told)
     if transcription.gaps:
         parts.append(f"{_count(transcription.gaps, 'gap')} of pieces that failed")
+    made = transcription.preparation
+    if made is not None and made.same_channels:
+        parts.append("its channels are all the same, and were sent as one")
+    if made is not None and made.silent_channels:
+        parts.append(f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent")
     coverage = transcription.coverage
     if coverage is not None and coverage.refilled:
         parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} asked for again")

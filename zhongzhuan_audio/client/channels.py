@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.client.prepared import Asking, AskFor, PreparedCalls, unread
+from zhongzhuan_audio.client.prepared import AskFor, Asking, PreparedCalls, unread
 from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.models import Transcription

@@ -8,13 +8,13 @@ from typing import Any
 
 import attrs
 
-from zhongzhuan_audio.client.prepared import PreparedCalls
+from zhongzhuan_audio.client.channels import ChannelCalls
 from zhongzhuan_audio.client.script import in_script
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.longform import flag
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.models.script import Script
-from zhongzhuan_audio.options import Context, Prepare, Preparing, utc_now
+from zhongzhuan_audio.options import Channels, Context, Prepare, Preparing, utc_now
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.request import (
@@ -37,7 +37,7 @@ from zhongzhuan_audio.upload.source import AudioFile, Source
 __all__ = ["RecordingCalls"]
 
 
-class RecordingCalls(PreparedCalls):
+class RecordingCalls(ChannelCalls):
     """What is done to recordings."""
 
     async def transcribe(
@@ -64,6 +64,7 @@ class RecordingCalls(PreparedCalls):
         allow_gaps: bool = False,
         drop_suspicious: bool = False,
         refill: bool = False,
+        channels: Channels | None = None,
         script: Script | None = None,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
@@ -107,6 +108,10 @@ class RecordingCalls(PreparedCalls):
                 ``media``; the answer must have the times of segments, and so it must for the next.
             refill: Listen, and ask once more for just the speech that no segment covers; what looks invented of that is
                 not put in. `Transcription.coverage` tells what was asked for.
+            channels: Transcribe each channel of a call's recording by itself, and tell who speaks: ``{"left": "agent",
+                "right": "customer"}``, by number from 1 where there are more, or "split" for all. It needs the extra
+                ``media`` and the times of segments; each channel is billed. A channel without speech is not sent, and
+                of channels that are all the same one is, without a speaker; `Transcription.preparation` tells both.
             script: "simplified" or "traditional": have the Chinese in the transcript in one of them, with the extra
                 ``zh``. As in `Transcription.in_script`.
             filename: The name that the recording goes out under.
@@ -134,6 +139,7 @@ class RecordingCalls(PreparedCalls):
             allow_gaps=allow_gaps,
             drop_suspicious=drop_suspicious,
             refill=refill,
+            channels=channels,
         )
         fields = transcription_fields(
             model=model,
@@ -183,6 +189,7 @@ class RecordingCalls(PreparedCalls):
         allow_gaps: bool = False,
         drop_suspicious: bool = False,
         refill: bool = False,
+        channels: Channels | None = None,
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -197,12 +204,13 @@ class RecordingCalls(PreparedCalls):
             response_format: As in `transcribe`.
             temperature: Sampling temperature, 0 to 1; None leaves it to the relay, whose default is 0.
             extra: Fields that this version does not know; lists go out as ``name[]``, mappings as JSON.
-            prepare: As in `transcribe`, and so are the next five.
+            prepare: As in `transcribe`, and so are the next six.
             context: As in `transcribe`.
             skip_silence: As in `transcribe`.
             allow_gaps: As in `transcribe`.
             drop_suspicious: As in `transcribe`.
             refill: As in `transcribe`.
+            channels: As in `transcribe`.
             filename: The name that the recording goes out under.
             timeouts: In place of the client's own, for this call.
             retry: In place of the client's own, for this call.
@@ -229,6 +237,7 @@ class RecordingCalls(PreparedCalls):
             allow_gaps=allow_gaps,
             drop_suspicious=drop_suspicious,
             refill=refill,
+            channels=channels,
         )
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
@@ -280,6 +289,8 @@ class RecordingCalls(PreparedCalls):
             )
 
         try:
+            if preparing.channels is not None:
+                return await self._ask_by_channel(upload.source, model, fields, preparing, ask_for, on_progress)
             need = await self._need_of(upload.source, upload.audio_s, model, preparing)
             if need is not None:
                 return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)

@@ -12,8 +12,8 @@ class Preparation:
     """What was done to a recording before it was sent."""
 
     reason: str
-    """"format": relays do not take it; "billing": they cannot bill it; "size", "length": it passes a limit; "wish"; "channels": they are
-    transcribed each by itself."""
+    """"format": relays do not take it; "billing": they cannot bill it; "size", "length": it passes a limit; "wish";
+    "channels": each of them goes out by itself."""
     encoding: str
     """What it was converted to: "mp3", "opus" or "flac", of 16 kHz and one channel."""
     original_bytes: int

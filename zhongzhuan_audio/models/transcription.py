@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import math
 import os
@@ -195,8 +196,14 @@ class Transcription:
         )
 
     def to_text(self) -> str:
-        """Return the text with a line end."""
-        return f"{self.text}\n"
+        """Return the text with a line end; where it is known who speaks, a line for each turn, with the name."""
+        if not any(segment.speaker for segment in self.segments):
+            return f"{self.text}\n"
+        lines = []
+        for who, turn in itertools.groupby(self.segments, key=lambda segment: segment.speaker):
+            said = join_texts(segment.text for segment in turn)
+            lines.append(f"{who}: {said}\n" if who else f"{said}\n")
+        return "".join(lines)
 
     def to_srt(
         self,
