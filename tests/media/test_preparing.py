@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from zhongzhuan_audio.errors import AudioSourceError, MissingExtraError, UnsupportedAudioError
-from zhongzhuan_audio.media.preparing import convert, encode_stretch, listen
+from zhongzhuan_audio.media.preparing import convert, encode_stretches, listen
 from zhongzhuan_audio.upload.source import open_source
 
 from .conftest import RATE, decoded, lag, made
@@ -74,7 +74,7 @@ async def test_a_recording_is_heard_and_cut(jfk):
     assert channel.speech[0] == pytest.approx((0.29, 2.24), abs=0.1)
     whole = np.concatenate(list(channel.pcm.blocks()))
     stretches = [(0.0, 2.5), (2.5, 7.9), (7.9, 100.0)]
-    pieces = await asyncio.gather(*(encode_stretch(channel.pcm, *each, "flac") for each in stretches))
+    pieces = await asyncio.gather(*(encode_stretches(channel.pcm, *each, "flac") for each in stretches))
     assert [piece.filename for piece in pieces] == ["jfk.flac"] * 3
     parts = [decoded(await content(piece))[0] for piece in pieces]
     assert np.array_equal(np.concatenate(parts), whole)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.client.prepared import AskFor, Asking, PreparedCalls, unread
+from zhongzhuan_audio.client.prepared import AskFor, Asking, Listened, PreparedCalls, plan_of, unread
 from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
+from zhongzhuan_audio.longform.closing import plan_closing
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
@@ -42,7 +43,7 @@ class ChannelCalls(PreparedCalls):
         heard = await listen(unread(source), split=True)
         try:
             named = name_channels(preparing.channels, heard.channel_count, source.label)
-            asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
+            asking = Asking(source, _with_words(fields), preparing, ask, self._lengths(model), on_progress)
             if len(heard.channels) > 1:
                 return await self._ask_each(asking, heard, named)
             whole = await self._ask_in_pieces(asking, heard, "channels")
@@ -61,23 +62,14 @@ class ChannelCalls(PreparedCalls):
         wanted = [(index, name) for index, name in named if heard.channels[index].speech]
         if not wanted:
             raise AudioSourceError(
-                f"nobody speaks in {source.label}", hint="check the channels' recording", source=source.label
+                f"nobody speaks in {source.label}", hint="check the recording's channels", source=source.label
             )
-        plans = [self._plan(heard, heard.channels[index], asking) for index, _ in wanted]
+        channels = [_closed_up(heard, index) for index, _ in wanted]
+        plans = [plan_of(channel, asking) for channel in channels]
         sent = self._sent(plans, asking)
         tasks = [
-            asyncio.ensure_future(
-                self._ask_channel(
-                    asking,
-                    heard,
-                    heard.channels[index],
-                    plan,
-                    sent,
-                    name=f"channel {index + 1}",
-                    side_by_side=len(wanted),
-                )
-            )
-            for (index, _), plan in zip(wanted, plans, strict=True)
+            asyncio.ensure_future(self._ask_listened(asking, channel, plan, sent, side_by_side=len(wanted)))
+            for channel, plan in zip(channels, plans, strict=True)
         ]
         try:
             # All come to their end, for what one of them has heard is not lost by what befalls another.
@@ -87,7 +79,10 @@ class ChannelCalls(PreparedCalls):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         answers = [_ended(task) for task in tasks]
-        parts = [(name, _told(answer)) for (_, name), answer in zip(wanted, answers, strict=True)]
+        parts = [
+            (name, _opened(channel, _told(answer), heard.duration_s))
+            for (_, name), channel, answer in zip(wanted, channels, answers, strict=True)
+        ]
         whole = merge_channels(parts, duration=heard.duration_s)
         failures = [answer for answer in answers if isinstance(answer, ZhongzhuanError)]
         if failures:
@@ -98,9 +93,33 @@ class ChannelCalls(PreparedCalls):
             sent.total_bytes,
             sum(len(plan.pieces) for plan in plans),
             heard.lost_s,
-            sum(plan.saved_s for plan in plans),
+            len(channels) * heard.duration_s - sum(piece.duration_s for plan in plans for piece in plan.pieces),
         )
         return attrs.evolve(whole, preparation=attrs.evolve(done, channels=len(wanted), silent_channels=silent))
+
+
+def _with_words(fields: Sequence[Field]) -> Sequence[Field]:
+    """Return fields that ask for the times of words, where these can be had: turns are told apart by them."""
+    name = "timestamp_granularities[]"
+    if ("response_format", "verbose_json") not in fields or any(field[0] == name for field in fields):
+        return fields
+    return (*fields, (name, "word"), (name, "segment"))
+
+
+def _closed_up(heard: Heard, index: int) -> Listened:
+    channel = heard.channels[index]
+    closing = plan_closing(channel.speech, heard.duration_s)
+    return Listened(
+        pcm=channel.pcm,
+        speech=closing.closed(channel.speech),
+        duration_s=closing.duration,
+        closing=closing,
+        name=f"channel {index + 1}",
+    )
+
+
+def _opened(channel: Listened, found: Transcription, duration_s: float) -> Transcription:
+    return found if channel.closing is None else channel.closing.opened(found, duration=duration_s)
 
 
 def _ended(task: asyncio.Future[Transcription]) -> Transcription | ZhongzhuanError:

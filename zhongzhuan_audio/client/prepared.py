@@ -10,17 +10,19 @@ import attrs
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.longform import AskForPiece, Piece, Plan, ask_for_pieces, flag, plan_pieces, review
+from zhongzhuan_audio.longform.closing import Closing
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
-from zhongzhuan_audio.models import Preparation, Transcription
+from zhongzhuan_audio.models import Preparation, Span, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import Source
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.media.preparing import Heard, HeardChannel
+    from zhongzhuan_audio.media.pcm import Pcm
+    from zhongzhuan_audio.media.preparing import Heard
 
-__all__ = ["AskFor", "Asking", "PreparedCalls", "Sent", "unread"]
+__all__ = ["AskFor", "Asking", "Listened", "PreparedCalls", "Sent", "plan_of", "unread"]
 
 _LONG_BYTES = 1 << 20
 """A smaller recording is no longer than any model takes."""
@@ -43,6 +45,25 @@ class Asking:
     lengths: Lengths
     """Of its pieces."""
     on_progress: Progress | None
+
+
+@attrs.frozen(kw_only=True)
+class Listened:
+    """A recording, or one channel of it, in which it is known where somebody speaks."""
+
+    pcm: Pcm
+    speech: tuple[Span, ...]
+    """From when to when, in seconds; of what is kept, where it is closed up."""
+    duration_s: float
+    closing: Closing | None = None
+    """What of it is kept; None where all is."""
+    name: str = ""
+    """Tells it from other channels of the recording, for a journal."""
+
+    def spans_of(self, piece: Piece) -> Sequence[Span]:
+        """Return a piece's stretches of the samples."""
+        span = (piece.start, piece.end)
+        return [span] if self.closing is None else self.closing.spans_of([span])
 
 
 class PreparedCalls(ClientCore):
@@ -96,37 +117,28 @@ class PreparedCalls(ClientCore):
         """Ask for a recording, all channels of which are one, in as many pieces as it takes."""
         source = asking.source
         (channel,) = heard.channels
-        plan = self._plan(heard, channel, asking)
+        listened = Listened(pcm=channel.pcm, speech=channel.speech, duration_s=heard.duration_s)
+        plan = plan_of(listened, asking)
         if not plan.pieces:
             raise AudioSourceError(f"nobody speaks in {source.label}", hint=_SILENT, source=source.label)
         sent = self._sent([plan], asking)
-        whole = await self._ask_channel(asking, heard, channel, plan, sent)
+        whole = await self._ask_listened(asking, listened, plan, sent)
         done = self._preparation(source, need, sent.total_bytes, len(plan.pieces), heard.lost_s, plan.saved_s)
         return attrs.evolve(whole, preparation=done)
 
-    async def _ask_channel(
-        self,
-        asking: Asking,
-        heard: Heard,
-        channel: HeardChannel,
-        plan: Plan,
-        sent: Sent,
-        *,
-        name: str = "",
-        side_by_side: int = 1,
+    async def _ask_listened(
+        self, asking: Asking, listened: Listened, plan: Plan, sent: Sent, *, side_by_side: int = 1
     ) -> Transcription:
-        """Ask for a channel in the pieces of its plan, and look into what was heard.
+        """Ask for a recording, or a channel, in the pieces of its plan, and look into what was heard.
 
         Args:
-            asking: What is asked, of what.
-            heard: The recording.
-            channel: The one.
+            asking: What is asked.
+            listened: Of what.
             plan: Its pieces; at least one.
             sent: Adds up what is sent of all channels.
-            name: Tells it from other channels of the recording, for a journal.
             side_by_side: How many channels are asked for at once.
         """
-        ask_for = self._asking_for(asking, channel, sent, name=name)
+        ask_for = self._asking_for(asking, listened, sent)
         at_once = max(1, min(_AT_ONCE, self._limits.max_concurrency) // side_by_side)
         preparing = asking.preparing
         whole = await ask_for_pieces(
@@ -134,8 +146,8 @@ class PreparedCalls(ClientCore):
         )
         return await review(
             whole,
-            channel.speech,
-            heard.duration_s,
+            listened.speech,
+            listened.duration_s,
             preparing,
             ask_for,
             lengths=asking.lengths,
@@ -160,6 +172,7 @@ class PreparedCalls(ClientCore):
         heard = await listen(unread(source))
         try:
             (channel,) = heard.channels
+            listened = Listened(pcm=channel.pcm, speech=channel.speech, duration_s=heard.duration_s)
             sent = Sent(on_progress, source.size_bytes)
             follow = sent.of(("", 0), source.size_bytes)
 
@@ -176,7 +189,7 @@ class PreparedCalls(ClientCore):
                 channel.speech,
                 heard.duration_s,
                 preparing,
-                self._asking_for(asking, channel, sent),
+                self._asking_for(asking, listened, sent),
                 lengths=asking.lengths,
                 first=1,
                 at_once=min(_AT_ONCE, self._limits.max_concurrency),
@@ -184,14 +197,15 @@ class PreparedCalls(ClientCore):
         finally:
             heard.close()
 
-    def _asking_for(self, asking: Asking, channel: HeardChannel, sent: Sent, *, name: str = "") -> AskForPiece:
-        """Return what asks for a stretch of a recording that was listened to."""
-        from zhongzhuan_audio.media.preparing import encode_stretch
+    def _asking_for(self, asking: Asking, listened: Listened, sent: Sent) -> AskForPiece:
+        """Return what asks for a piece of what was listened to."""
+        from zhongzhuan_audio.media.preparing import encode_stretches
 
-        encoding, source, ask = self._audio_limits.encoding, asking.source, asking.ask
+        encoding, source, ask, name = self._audio_limits.encoding, asking.source, asking.ask, listened.name
 
         async def ask_for(piece: Piece, before: str | None) -> Transcription:
-            made = await encode_stretch(channel.pcm, piece.start, piece.end, encoding, filename=source.filename)
+            spans = listened.spans_of(piece)
+            made = await encode_stretches(listened.pcm, spans, encoding, filename=source.filename)
             try:
                 asked = with_prompt(asking.fields, before)
                 follow = sent.of((name, piece.index), made.size_bytes)
@@ -213,18 +227,6 @@ class PreparedCalls(ClientCore):
 
         limits = self._audio_limits
         return lengths_of(model, limits, BIT_RATES[limits.encoding] / 8)
-
-    def _plan(self, heard: Heard, channel: HeardChannel, asking: Asking) -> Plan:
-        lengths = asking.lengths
-        return plan_pieces(
-            heard.duration_s,
-            target_s=lengths.target_s,
-            max_s=lengths.max_s,
-            speech=channel.speech,
-            window_s=lengths.window_s,
-            overlap_s=lengths.overlap_s,
-            skip_silence=asking.preparing.skip_silence,
-        )
 
     def _sent(self, plans: Sequence[Plan], asking: Asking) -> Sent:
         from zhongzhuan_audio.media.encoding import BIT_RATES
@@ -273,6 +275,20 @@ class Sent:
             tell(done, max(done, self._expected_bytes))
 
         return follow
+
+
+def plan_of(listened: Listened, asking: Asking) -> Plan:
+    """Return the pieces in which a recording, or a channel, is asked for."""
+    lengths = asking.lengths
+    return plan_pieces(
+        listened.duration_s,
+        target_s=lengths.target_s,
+        max_s=lengths.max_s,
+        speech=listened.speech,
+        window_s=lengths.window_s,
+        overlap_s=lengths.overlap_s,
+        skip_silence=asking.preparing.skip_silence,
+    )
 
 
 def with_prompt(fields: Sequence[Field], before: str | None) -> Sequence[Field]:

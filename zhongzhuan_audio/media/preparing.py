@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import IO, TypeVar
 
@@ -24,7 +24,7 @@ from zhongzhuan_audio.media.working import Closable, OnProgress, Progress, work
 from zhongzhuan_audio.upload.readers import DescriptorReader
 from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["Converted", "Heard", "HeardChannel", "convert", "encode_stretch", "listen"]
+__all__ = ["Converted", "Heard", "HeardChannel", "convert", "encode_stretches", "listen"]
 
 C = TypeVar("C", bound=Closable)
 
@@ -175,15 +175,14 @@ def _listen(track: Track, blocks: Iterator[Samples], label: str, rules: SpanRule
         return heard
 
 
-async def encode_stretch(
-    pcm: Pcm, start_s: float, end_s: float, encoding: Encoding = "opus", *, filename: str | None = None
+async def encode_stretches(
+    pcm: Pcm, spans: Sequence[Span], encoding: Encoding = "opus", *, filename: str | None = None
 ) -> Source:
-    """Encode a stretch of a recording's samples, in a thread.
+    """Encode stretches of a recording's samples, one behind the other, in a thread.
 
     Args:
-        pcm: The samples; several stretches may be encoded at once.
-        start_s: Where it begins, in seconds.
-        end_s: Where it ends; what lies behind the end of the recording is left out.
+        pcm: The samples; they may be encoded several times at once.
+        spans: From when to when, in seconds; what lies behind the end of the recording is left out.
         encoding: What to make: "opus" (in Ogg), "mp3" or "flac".
         filename: The name to send it under, which gets the extension that fits; None means the recording's own.
 
@@ -197,7 +196,7 @@ async def encode_stretch(
     check_media()
 
     def job(stop: threading.Event) -> Source:
-        blocks = _unless(stop, pcm.blocks(start_s, end_s))
+        blocks = _unless(stop, (block for span in spans for block in pcm.blocks(*span)))
         return _source(encode(blocks, encoding, label=pcm.label), encoding, pcm.label, filename or pcm.label)
 
     return await work(job)
