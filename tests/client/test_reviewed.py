@@ -364,12 +364,17 @@ async def test_without_the_extra_it_is_named(
     assert relay.request_count == 0
 
 
+@pytest.mark.parametrize("prepare", ["auto", "never", "always"])
 async def test_a_journal_s_answer_is_reviewed_without_paying_again(
-    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path
+    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path, prepare: Any
 ) -> None:
     """And the other way round; only what it lacks is asked for."""
     script(relay, heard(PARTS[0], (2.4, 3.1, "Nobody."), *PARTS[2:]), heard((0.3, 1.5, "ask not"), duration=1.6))
-    usual: dict[str, Any] = {"journal": tmp_path / "run.sqlite", "response_format": "verbose_json"}
+    usual: dict[str, Any] = {
+        "journal": tmp_path / "run.sqlite",
+        "response_format": "verbose_json",
+        "prepare": prepare,
+    }
     (plain,) = await many(client, [jfk], **usual)
     (dropped,) = await many(client, [jfk], **usual, drop_suspicious=True)
     assert relay.request_count == 1
@@ -384,7 +389,8 @@ async def test_a_journal_s_answer_is_reviewed_without_paying_again(
     (first,) = await many(client, [jfk], **other, drop_suspicious=True)
     (then,) = await many(client, [jfk], **other)
     assert relay.request_count == 3
-    assert then.from_journal
+    assert then.from_journal or prepare == "always"
+    assert (then.transcription.preparation is None) == (prepare != "always")
     assert then.transcription.text == first.transcription.text
 
 

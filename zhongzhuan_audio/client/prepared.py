@@ -69,7 +69,8 @@ class PreparedCalls(ClientCore):
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
-                    transcription = await ask(_for(source, made), fields, on_progress, duration_s)
+                    which = f"{0:.3f}-{duration_s:.3f} {limits.encoding}"
+                    transcription = await _ask_kept(source, made, which, fields, ask, on_progress, duration_s)
                     done = self._preparation(source, need, made.size_bytes, 1, converted.lost_s)
                     return await flag(attrs.evolve(transcription, preparation=done))
             finally:
@@ -143,14 +144,12 @@ class PreparedCalls(ClientCore):
             sent = _Sent(on_progress, source.size_bytes)
             follow = sent.of(0, source.size_bytes)
 
-            async def ask_whole(kept: Source) -> Transcription:
-                return await flag(await ask(_for(source, kept), fields, follow, audio_s))
+            async def ask_flagged(
+                source: Source, fields: Sequence[Field], follow: Progress | None, audio_s: float | None
+            ) -> Transcription:
+                return await flag(await ask(source, fields, follow, audio_s))
 
-            keep = source.keep_piece
-            if keep is None:
-                whole = await flag(await ask(source, fields, follow, audio_s))
-            else:
-                whole = await keep(source, "", fields, ask_whole)
+            whole = await _ask_kept(source, source, "", fields, ask_flagged, follow, audio_s)
             ask_for = self._asking_for(source, channel, fields, ask, sent)
             return await self._review(whole, heard, channel, preparing, ask_for, lengths, first=1)
         finally:
@@ -167,16 +166,10 @@ class PreparedCalls(ClientCore):
         async def ask_for(piece: Piece, before: str | None) -> Transcription:
             made = await encode_stretch(channel.pcm, piece.start, piece.end, encoding, filename=source.filename)
             try:
+                which = f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
                 asked = with_prompt(fields, before)
                 follow = sent.of(piece.index, made.size_bytes)
-                keep = source.keep_piece
-                if keep is None:
-                    return await ask(_for(source, made), asked, follow, piece.duration_s)
-                mark = f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
-                answer: Transcription = await keep(
-                    made, mark, asked, lambda kept: ask(_for(source, kept), asked, follow, piece.duration_s)
-                )
-                return answer
+                return await _ask_kept(source, made, which, asked, ask, follow, piece.duration_s)
             finally:
                 made.close()
 
@@ -258,6 +251,26 @@ def with_prompt(fields: Sequence[Field], before: str | None) -> Sequence[Field]:
         return fields
     prompt = " ".join([*(value for name, value in fields if name == "prompt"), before])
     return (*(field for field in fields if field[0] != "prompt"), ("prompt", prompt))
+
+
+async def _ask_kept(
+    source: Source,
+    made: Source,
+    which: str,
+    fields: Sequence[Field],
+    ask: AskFor,
+    on_progress: Progress | None,
+    audio_s: float | None,
+) -> Transcription:
+    """Ask for what goes out in a recording's place, or take the answer that was kept, where answers are."""
+
+    def ask_for(kept: Source) -> Awaitable[Transcription]:
+        return ask(_for(source, kept), fields, on_progress, audio_s)
+
+    if source.keep_piece is None:
+        return await ask(source if made is source else _for(source, made), fields, on_progress, audio_s)
+    answer: Transcription = await source.keep_piece(made, which, fields, ask_for)
+    return answer
 
 
 def _unread(source: Source) -> Source:
