@@ -75,6 +75,7 @@ async def recordings(
     """Give everything that is a recording."""
     path: os.PathLike[str] = Path("a.mp3")
     assert_type(await client.transcribe("a.mp3"), Transcription)
+    await client.transcribe(path, drop_suspicious=True, refill=True, script="traditional")
     await client.transcribe(path)
     assert_type(await client.translate(path, prompt="Dear all", response_format="vtt"), Transcription)
     await client.transcribe(path, known_speaker_names=["a"], known_speaker_references=[path, "b.wav", b"bytes"])

@@ -103,10 +103,10 @@ async def test_what_the_model_says_of_itself_is_told(relay: LocalRelay, client: 
     assert [[each.kind for each in one.warnings] for one in found] == [["no_speech", "compression"]] * 3
 
 
-async def test_an_answer_of_thousands_of_segments_is_looked_into_beside_the_loop(
+async def test_an_answer_of_a_thousand_segments_is_looked_into(
     relay: LocalRelay, client: AsyncClient, jfk: Path
 ) -> None:
-    """In a thread: all of them are."""
+    """To its end."""
     script(relay, heard(*((at / 100, at / 100, f"Number {at} of them.") for at in range(999)), (10, 10, "感谢观看")))
     found = await client.transcribe(jfk, response_format="verbose_json")
     assert [(each.kind, each.segment_id) for each in found.warnings] == [("phantom", 999)]
@@ -364,12 +364,17 @@ async def test_without_the_extra_it_is_named(
     assert relay.request_count == 0
 
 
+@pytest.mark.parametrize("prepare", ["auto", "never", "always"])
 async def test_a_journal_s_answer_is_reviewed_without_paying_again(
-    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path
+    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path, prepare: Any
 ) -> None:
     """And the other way round; only what it lacks is asked for."""
     script(relay, heard(PARTS[0], (2.4, 3.1, "Nobody."), *PARTS[2:]), heard((0.3, 1.5, "ask not"), duration=1.6))
-    usual: dict[str, Any] = {"journal": tmp_path / "run.sqlite", "response_format": "verbose_json"}
+    usual: dict[str, Any] = {
+        "journal": tmp_path / "run.sqlite",
+        "response_format": "verbose_json",
+        "prepare": prepare,
+    }
     (plain,) = await many(client, [jfk], **usual)
     (dropped,) = await many(client, [jfk], **usual, drop_suspicious=True)
     assert relay.request_count == 1
@@ -384,8 +389,20 @@ async def test_a_journal_s_answer_is_reviewed_without_paying_again(
     (first,) = await many(client, [jfk], **other, drop_suspicious=True)
     (then,) = await many(client, [jfk], **other)
     assert relay.request_count == 3
-    assert then.from_journal
+    assert then.from_journal or prepare == "always"
+    assert (then.transcription.preparation is None) == (prepare != "always")
     assert then.transcription.text == first.transcription.text
+
+
+async def test_one_recording_asked_for_in_two_ways_at_once_is_paid_for_once(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path
+) -> None:
+    """One of them waits for the other's answer."""
+    script(relay, heard(*PARTS, (10.7, 11.0, "Thanks for watching!")))
+    jobs = [Job(jfk), Job(jfk, drop_suspicious=True), Job(jfk, refill=True)]
+    found = await many(client, jobs, journal=tmp_path / "run.sqlite", response_format="verbose_json", ordered=True)
+    assert relay.request_count == 1
+    assert ["watching" in outcome.result().text for outcome in found] == [True, False, True]
 
 
 async def test_a_refill_that_failed_is_all_that_is_asked_for_again(

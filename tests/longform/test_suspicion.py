@@ -55,6 +55,7 @@ def test_known_lines_are_flagged(line):
         "So when we say thanks for watching at the end of each video, we mean it.",
         "字幕组今天讨论了很多问题",
         "Subtitles are useful.",
+        "Thanks for watching! " + "And now we come to something that is entirely different. " * 3,
         "…",
         "",
     ],

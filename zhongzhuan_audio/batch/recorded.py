@@ -28,7 +28,7 @@ from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.readers import BytesReader, Reader
 from zhongzhuan_audio.upload.source import KeepPiece, Source
 
-__all__ = ["LOCAL", "TRANSLATION", "digested", "keeper", "marks_of", "recorded"]
+__all__ = ["LOCAL", "TRANSLATION", "digested", "keeper", "marks_of", "recorded", "unlistened"]
 
 LOCAL: Field = ("", "local")
 """Marks, in a journal's key, the answers of a model on this machine: a relay's better one is still to be asked for."""
@@ -119,13 +119,21 @@ def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
     return tuple(("", f"{name}={value}") for name, value in values.items() if value != getattr(usual, name))
 
 
-def keeper(journal: Journal, digest: bytes, mark: tuple[Field, ...], *, again: bool) -> KeepPiece:
+def unlistened(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options without those that change what becomes of an answer, and not what is asked in the first place."""
+    return {name: value for name, value in options.items() if name not in {"drop_suspicious", "refill"}}
+
+
+def keeper(
+    journal: Journal, digest: bytes, mark: tuple[Field, ...], whole: tuple[Field, ...], *, again: bool
+) -> KeepPiece:
     """Return what keeps the answers to the pieces of a recording, so that those that are there are not asked again.
 
     Args:
         journal: Where.
         digest: Of the recording.
-        mark: What the journal's key holds beside the fields.
+        mark: What the journal's key of a piece holds beside the fields.
+        whole: What that of the whole holds, as it is asked for where nobody listens.
         again: Whether to ask again for what an earlier run may have paid for in vain.
     """
 
@@ -137,8 +145,8 @@ def keeper(journal: Journal, digest: bytes, mark: tuple[Field, ...], *, again: b
         async def transcribe() -> Transcription:
             return await ask(attrs.evolve(made, on_open=place.tell_sent, on_lost=place.on_lost))
 
-        piece = (("", f"piece {which}"),) if which else ()
-        key = key_of(digest, (*fields, *mark, *piece))
+        marks = (*mark, ("", f"piece {which}")) if which else whole
+        key = key_of(digest, (*fields, *marks))
         return await recorded(journal, key, f"{made.label} {which}".rstrip(), place, transcribe, again=again)
 
     return keep

@@ -12,7 +12,7 @@ import attrs
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
 from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import LOCAL, digested, keeper, marks_of, recorded
+from zhongzhuan_audio.batch.recorded import LOCAL, digested, keeper, marks_of, recorded, unlistened
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.client.script import check_script, in_script
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
@@ -156,7 +156,8 @@ class ManyCalls(RecordingCalls):
             read, digest = await digested(source, job.file, journal)
             question = fields + asking.mark + marks_of(options)
             again = policy.maybe_billed_retries > 0
-            read = attrs.evolve(read, keep_piece=keeper(journal, digest, asking.mark, again=again))
+            whole = asking.mark + marks_of(unlistened(options))
+            read = attrs.evolve(read, keep_piece=keeper(journal, digest, asking.mark, whole, again=again))
             transcription = await recorded(
                 journal,
                 key_of(digest, question),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -65,6 +66,13 @@ class Listened:
         span = (piece.start, piece.end)
         return [span] if self.closing is None else self.closing.spans_of([span])
 
+    def which(self, piece: Piece) -> str:
+        """Return what tells a piece from all others of the recording."""
+        if self.closing is None:
+            return f"{piece.start:.3f}-{piece.end:.3f}"
+        spans = self.spans_of(piece)
+        return f"{self.name} {spans[0][0]:.3f}-{spans[-1][1]:.3f} less {_silent_s(spans):.3f}"
+
 
 class PreparedCalls(ClientCore):
     """The way of a recording that has to be made ready first."""
@@ -101,7 +109,8 @@ class PreparedCalls(ClientCore):
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
-                    transcription = await ask(_for(source, made), fields, on_progress, duration_s)
+                    which = f"{0:.3f}-{duration_s:.3f} {limits.encoding}"
+                    transcription = await _ask_kept(source, made, which, fields, ask, on_progress, duration_s)
                     done = self._preparation(source, need, made.size_bytes, 1, converted.lost_s)
                     return await flag(attrs.evolve(transcription, preparation=done))
             finally:
@@ -176,14 +185,12 @@ class PreparedCalls(ClientCore):
             sent = Sent(on_progress, source.size_bytes)
             follow = sent.of(("", 0), source.size_bytes)
 
-            async def ask_whole(kept: Source) -> Transcription:
-                return await flag(await ask(_for(source, kept), fields, follow, audio_s))
+            async def ask_flagged(
+                source: Source, fields: Sequence[Field], follow: Progress | None, audio_s: float | None
+            ) -> Transcription:
+                return await flag(await ask(source, fields, follow, audio_s))
 
-            keep = source.keep_piece
-            if keep is None:
-                whole = await flag(await ask(source, fields, follow, audio_s))
-            else:
-                whole = await keep(source, "", fields, ask_whole)
+            whole = await _ask_kept(source, source, "", fields, ask_flagged, follow, audio_s)
             return await review(
                 whole,
                 channel.speech,
@@ -207,16 +214,10 @@ class PreparedCalls(ClientCore):
             spans = listened.spans_of(piece)
             made = await encode_stretches(listened.pcm, spans, encoding, filename=source.filename)
             try:
+                which = f"{listened.which(piece)} {encoding}"
                 asked = with_prompt(asking.fields, before)
                 follow = sent.of((name, piece.index), made.size_bytes)
-                keep = source.keep_piece
-                if keep is None:
-                    return await ask(_for(source, made), asked, follow, piece.duration_s)
-                mark = f"{name} {piece.start:.3f}-{piece.end:.3f} {encoding}".strip()
-                answer: Transcription = await keep(
-                    made, mark, asked, lambda kept: ask(_for(source, kept), asked, follow, piece.duration_s)
-                )
-                return answer
+                return await _ask_kept(source, made, which, asked, ask, follow, piece.duration_s)
             finally:
                 made.close()
 
@@ -277,6 +278,10 @@ class Sent:
         return follow
 
 
+def _silent_s(spans: Sequence[Span]) -> float:
+    return sum(after - before for (_, before), (after, _) in pairwise(spans))
+
+
 def plan_of(listened: Listened, asking: Asking) -> Plan:
     """Return the pieces in which a recording, or a channel, is asked for."""
     lengths = asking.lengths
@@ -297,6 +302,26 @@ def with_prompt(fields: Sequence[Field], before: str | None) -> Sequence[Field]:
         return fields
     prompt = " ".join([*(value for name, value in fields if name == "prompt"), before])
     return (*(field for field in fields if field[0] != "prompt"), ("prompt", prompt))
+
+
+async def _ask_kept(
+    source: Source,
+    made: Source,
+    which: str,
+    fields: Sequence[Field],
+    ask: AskFor,
+    on_progress: Progress | None,
+    audio_s: float | None,
+) -> Transcription:
+    """Ask for what goes out in a recording's place, or take the answer that was kept, where answers are."""
+
+    def ask_for(kept: Source) -> Awaitable[Transcription]:
+        return ask(_for(source, kept), fields, on_progress, audio_s)
+
+    if source.keep_piece is None:
+        return await ask(source if made is source else _for(source, made), fields, on_progress, audio_s)
+    answer: Transcription = await source.keep_piece(made, which, fields, ask_for)
+    return answer
 
 
 def unread(source: Source) -> Source:

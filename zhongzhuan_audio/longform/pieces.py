@@ -15,7 +15,7 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Context
 from zhongzhuan_audio.threads import in_thread
 
-__all__ = ["AskForPiece", "ask_for_pieces"]
+__all__ = ["AskForPiece", "ask_for_pieces", "with_rest"]
 
 AskForPiece: TypeAlias = Callable[[Piece, str | None], Awaitable[Transcription]]
 """Asks for a piece, with the text before it where that is known."""
@@ -75,12 +75,12 @@ async def ask_for_pieces(
     all_answers = [answers.get(piece.index, _NotAskedError("not asked for")) for piece in plan.pieces]
     whole = await in_thread(stitch, plan.pieces, all_answers, duration=plan.duration)
     if failed and (not allow_gaps or len(failed) == len(plan.pieces)):
-        raise _with_rest(failed[0], whole)
+        raise with_rest(failed[0], whole)
     return whole
 
 
-def _with_rest(error: ZhongzhuanError, whole: Transcription) -> ZhongzhuanError:
-    """Return a piece's error as that of the recording."""
+def with_rest(error: ZhongzhuanError, whole: Transcription) -> ZhongzhuanError:
+    """Return a piece's error as that of the recording, whose transcript, as far as there is one, is its `partial`."""
     done = attrs.evolve(whole, attempts=())
     error.partial = done if done.text else None
     error.attempts = whole.attempts

@@ -8,7 +8,7 @@ import attrs
 
 from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.longform.needs import Lengths
-from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces
+from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces, with_rest
 from zhongzhuan_audio.longform.refilling import plan_refill, put_in
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 from zhongzhuan_audio.models import Span, Transcription
@@ -87,10 +87,7 @@ async def review(
     whole = await in_thread(_with_refill, found, refill, speech, asked)
     if failure is None or preparing.allow_gaps:
         return whole
-    failure.partial, failure.attempts = attrs.evolve(whole, attempts=()), whole.attempts
-    if any(attempt.billed == "maybe" for attempt in whole.attempts):
-        failure.billed = "maybe"
-    raise failure
+    raise with_rest(failure, whole)
 
 
 def _with_refill(
