@@ -40,7 +40,10 @@ OUT_OF_REACH = {
     "upload/readers.py",
     "upload/references.py",
 }
-NOT_PYTHONS = {"convert it with ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json"}
+NOT_PYTHONS = {
+    "convert it with ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json",
+    "--channels left=agent,right=customer, or split",
+}
 WHERE_FILES_ARE_OBJECTS = {
     "file as a tuple must be (name, bytes)",
     "open it with mode 'rb'",

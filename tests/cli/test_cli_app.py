@@ -44,7 +44,7 @@ def test_it_helps(argv, capsys):
             """--format --output-dir --files-from --null --prompt --model --temperature --concurrency
             --no-resume --journal --max-audio-minutes --max-requests --max-cost --price-per-minute --unknown-minutes
             --prepare --max-upload-bytes --max-duration --context --skip-silence --allow-gaps --drop-suspicious
-            --refill --max-chars --max-lines
+            --refill --channels --max-chars --max-lines
             --dry-run --json --local --language --script --base-url --api-key-file --allow-http --verbose""",
         ),
         (
@@ -52,7 +52,7 @@ def test_it_helps(argv, capsys):
             """--format --output-dir --files-from --null --prompt --model --temperature --concurrency
             --no-resume --journal --max-audio-minutes --max-requests --max-cost --price-per-minute --unknown-minutes
             --prepare --max-upload-bytes --max-duration --context --skip-silence --allow-gaps --drop-suspicious
-            --refill --max-chars --max-lines
+            --refill --channels --max-chars --max-lines
             --dry-run --json --local --base-url --api-key-file --allow-http --verbose""",
         ),
         (

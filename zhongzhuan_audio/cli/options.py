@@ -101,7 +101,7 @@ class RecordingOptions:
     refill: Annotated[bool, Parameter(help="Ask again for speech without text.", show_default=False)] = False
     channels: Annotated[
         str | None,
-        Parameter(metavar="NAMES", help="Each by itself: split, or left=agent,right=customer.", show_default=False),
+        Parameter(metavar="NAMES", help="Each alone: split, or left=me,right=you.", show_default=False),
     ] = None
     max_chars: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle's line.")] = None
     max_lines: Annotated[int | None, Parameter(metavar="N", help="Of a subtitle.")] = None
@@ -153,7 +153,8 @@ class RecordingOptions:
             key: str | int = int(place) if place.isdecimal() else place
             if key in names or not name:
                 raise ConfigurationError(
-                    f"--channels cannot be {self.channels!r}", hint="--channels left=agent,right=customer, or split"
+                    f"--channels cannot be {self.channels!r}",
+                    hint="--channels left=agent,right=customer, or split",
                 )
             names[key] = name
         return names
