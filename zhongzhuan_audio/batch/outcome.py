@@ -37,6 +37,9 @@ class Outcome:
     """Whether the journal had the answer, so that nothing was sent; `attempts` are then those of that time."""
     lost_before: int = 0
     """How many requests of earlier runs, by the journal, may have been charged and gave nothing."""
+    charged_s: float | None = None
+    """Seconds of audio in all requests of this run that were charged, or may have been; None where the recording's
+    length is not known."""
 
     @property
     def source(self) -> AudioFile:
@@ -45,7 +48,7 @@ class Outcome:
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """Every request that it took, in order."""
+        """Every request that it took, in order; of pieces that the journal had, none."""
         told = self.transcription if self.error is None else self.error
         return told.attempts if isinstance(told, (Transcription, ZhongzhuanError)) else ()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -20,15 +20,15 @@ from zhongzhuan_audio.errors import (
     TransportError,
     ZhongzhuanError,
 )
-from zhongzhuan_audio.journal import Journal, JournalView, Stamp, key_of
+from zhongzhuan_audio.journal import Journal, JournalView, Stamp
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.readers import BytesReader, Reader
-from zhongzhuan_audio.upload.source import KeepPiece, Source
+from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["LOCAL", "TRANSLATION", "digested", "keeper", "marks_of", "recorded"]
+__all__ = ["LOCAL", "TRANSLATION", "digested", "marks_of", "recorded"]
 
 LOCAL: Field = ("", "local")
 """Marks, in a journal's key, the answers of a model on this machine: a relay's better one is still to be asked for."""
@@ -116,30 +116,6 @@ def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
     usual = {name: field.default for name, field in attrs.fields_dict(Preparing).items()}
     given = {name: options[name] for name in usual if options.get(name, usual[name]) != usual[name]}
     return tuple(("", f"{name}={value}") for name, value in given.items())
-
-
-def keeper(journal: Journal, digest: bytes, mark: tuple[Field, ...], *, again: bool) -> KeepPiece:
-    """Return what keeps the answers to the pieces of a recording, so that those that are there are not asked again.
-
-    Args:
-        journal: Where.
-        digest: Of the recording.
-        mark: What the journal's key holds beside the fields.
-        again: Whether to ask again for what an earlier run may have paid for in vain.
-    """
-
-    async def keep(
-        made: Source, which: str, fields: Sequence[Field], ask: Callable[[Source], Awaitable[Transcription]]
-    ) -> Transcription:
-        place = Standing()
-
-        async def transcribe() -> Transcription:
-            return await ask(attrs.evolve(made, on_open=place.tell_sent, on_lost=place.on_lost))
-
-        key = key_of(digest, (*fields, *mark, ("", f"piece {which}")))
-        return await recorded(journal, key, f"{made.label} {which}", place, transcribe, again=again)
-
-    return keep
 
 
 async def digested(source: Source, file: object, journal: Journal | JournalView) -> tuple[Source, bytes]:

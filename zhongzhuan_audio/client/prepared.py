@@ -14,6 +14,7 @@ from zhongzhuan_audio.longform import (
     ask_for_pieces,
     find_suspicious,
     measure_coverage,
+    pieces_to_ask,
     plan_pieces,
 )
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
@@ -73,7 +74,9 @@ class PreparedCalls(ClientCore):
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
-                    transcription = await ask(_for(source, made), fields, on_progress, duration_s)
+                    if source.book is not None:
+                        await source.book.plan((duration_s,), audio_s=duration_s)
+                    transcription = await _booked(source, made, None, fields, duration_s, ask, on_progress)
                     done = self._preparation(source, need, made.size_bytes, 1, converted.lost_s)
                     return attrs.evolve(transcription, preparation=done)
             finally:
@@ -108,6 +111,13 @@ class PreparedCalls(ClientCore):
             )
             if not plan.pieces:
                 raise AudioSourceError(f"nobody speaks in {source.label}", hint=_SILENT, source=source.label)
+            if (book := source.book) is not None:
+                to_ask = await pieces_to_ask(
+                    plan,
+                    lambda piece, before: book.known(_mark(piece, encoding), with_prompt(fields, before)),
+                    context=preparing.context,
+                )
+                await book.plan([piece.duration_s for piece in to_ask], audio_s=heard.duration_s)
             total = sum(piece.duration_s for piece in plan.pieces) * BIT_RATES[encoding] / 8
             sent = _Sent(on_progress, round(total))
 
@@ -116,14 +126,8 @@ class PreparedCalls(ClientCore):
                 try:
                     asked = with_prompt(fields, before)
                     follow = sent.of(piece.index, made.size_bytes)
-                    keep = source.keep_piece
-                    if keep is None:
-                        return await ask(_for(source, made), asked, follow, piece.duration_s)
-                    mark = f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
-                    answer: Transcription = await keep(
-                        made, mark, asked, lambda kept: ask(_for(source, kept), asked, follow, piece.duration_s)
-                    )
-                    return answer
+                    mark = _mark(piece, encoding)
+                    return await _booked(source, made, mark, asked, piece.duration_s, ask, follow)
                 finally:
                     made.close()
 
@@ -190,6 +194,28 @@ def with_prompt(fields: Sequence[Field], before: str | None) -> Sequence[Field]:
     return (*(field for field in fields if field[0] != "prompt"), ("prompt", prompt))
 
 
+async def _booked(
+    source: Source,
+    made: Source,
+    mark: str | None,
+    fields: Sequence[Field],
+    audio_s: float,
+    ask: AskFor,
+    follow: Progress | None,
+) -> Transcription:
+    """Ask for what goes out in a recording's place, by way of its book where there is one."""
+    if source.book is None:
+        return await ask(_for(source, made), fields, follow, audio_s)
+    return await source.book.ask(
+        made, mark, fields, audio_s, lambda kept: ask(_for(source, kept), fields, follow, audio_s)
+    )
+
+
+def _mark(piece: Piece, encoding: str) -> str:
+    """Return by what a piece is known in a journal."""
+    return f"{piece.start:.3f}-{piece.end:.3f} {encoding}"
+
+
 def _unread(source: Source) -> Source:
     """Return a recording that is read here: nothing of it goes out."""
     return attrs.evolve(source, on_open=lambda: None)
@@ -202,10 +228,11 @@ def _for(source: Source, made: Source) -> Source:
         source.tell_open()
         made.tell_open()
 
-    async def lost() -> None:
-        for tell in (source.on_lost, made.on_lost):
-            if tell is not None:
-                await tell()
+    async def lost() -> str | None:
+        for tell in (made.on_lost, source.on_lost):
+            if tell is not None and (reason := await tell()) is not None:
+                return reason
+        return None
 
     return attrs.evolve(made, on_open=tell_open, on_lost=lost)
 
