@@ -151,14 +151,14 @@ async def test_pieces_that_the_journal_has_cost_nothing(
     relay: LocalRelay, client: AsyncClient, tmp_path: Path, context: str
 ) -> None:
     """A budget of what is left to ask is enough, and those of the run before are not told as this one's."""
-    relay.engine.script("one", "two", WRONG, "four", "five")  # type: ignore[attr-defined]
+    relay.engine.script("one", "two", "three", WRONG, "five")  # type: ignore[attr-defined]
     relay.faults.script(Fault("reset-after-upload", requests=(1,)))
     options: dict[str, Any] = {"journal": tmp_path / "run.sqlite", "context": context}
     (first,) = await ask(client, [("talk.wav", FORTY)], **options)
     assert isinstance(first.error, BadRequestError)
     assert (first.billed, first.maybe_billed, first.lost_before) == ("maybe", 1, 0)
     answered, sent = relay.billable - 1, relay.request_count
-    assert 1 <= answered < PIECES
+    assert 2 <= answered < PIECES
     budget = Budget(requests=PIECES - answered)
     (second,) = await ask(client, [("talk.wav", FORTY)], budget=budget, **options)
     assert second.error is None
@@ -185,12 +185,13 @@ async def test_silence_that_is_left_out_costs_nothing(relay: LocalRelay, client:
     assert isinstance(outcome.error, BudgetExceededError)
 
 
+@pytest.mark.parametrize(("seconds", "pieces"), [(5.0, 1), (15.0, 2)])
 async def test_a_length_that_no_header_tells_is_that_of_what_was_decoded(
-    relay: LocalRelay, client: AsyncClient, jfk: Path
+    relay: LocalRelay, client: AsyncClient, seconds: float, pieces: int
 ) -> None:
     """Converted or cut: it counts as what it is, and is refused where there is no room for it."""
     kept = io.BytesIO()
-    with av.open(io.BytesIO(talk(jfk))) as heard, av.open(kept, "w", format="webm", options={"live": "1"}) as file:
+    with av.open(io.BytesIO(talk(seconds))) as heard, av.open(kept, "w", format="webm", options={"live": "1"}) as file:
         stream = file.add_stream("libopus", rate=16_000, layout="mono")
         for frame in heard.decode(audio=0):
             frame.pts = None
@@ -201,9 +202,10 @@ async def test_a_length_that_no_header_tells_is_that_of_what_was_decoded(
     budget = Budget(audio_minutes=1)
     (outcome,) = await ask(client, [("a.webm", unknown)], budget=budget)
     assert outcome.error is None
-    assert outcome.audio_s == pytest.approx(11, abs=0.5)
-    assert budget.spent.audio_minutes == pytest.approx(11 / 60, abs=0.01)
-    (outcome,) = await ask(client, [("a.webm", unknown)], budget=Budget(audio_minutes=0.1))
+    assert outcome.audio_s == pytest.approx(seconds, abs=0.5)
+    assert budget.spent.audio_minutes == pytest.approx(seconds / 60, rel=0.5)
+    assert budget.spent.requests == relay.billable == pieces
+    (outcome,) = await ask(client, [("a.webm", unknown)], budget=Budget(audio_minutes=0.05))
     assert isinstance(outcome.error, BudgetExceededError)
 
 
