@@ -81,3 +81,105 @@ def test_a_dry_run_needs_no_extra_and_says_that_it_is_needed(talks):
     assert "pip install 'zhongzhuan-audio[media]'" in last
     done = subprocess.run([*argv, "--prepare", "never"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, "media" in done.stdout) == (0, False)
+
+
+@pytest.fixture
+def talk(folder):
+    """A recording that goes out in five pieces."""
+    (folder / "talk.wav").write_bytes(wav(40.0))
+    return folder
+
+
+ASK = ("transcribe", "talk.wav", *SMALL, "--context", "sequential")
+
+
+def failing_at_the_third(scripted_engine):
+    """Have the third piece refused, and all others answered."""
+    scripted_engine.script("one", "two", WRONG, "four", "five", "six")
+
+
+def test_what_there_is_of_a_failed_recording_is_kept_until_the_whole_is_there(
+    relay, scripted_engine, talk, transcripts, capsys
+):
+    """Under a name that is no transcript's, with its gaps in each; the next run pays for the rest alone."""
+    failing_at_the_third(scripted_engine)
+    argv = [*ASK, "--output-dir", "out", "--format", "text,srt,json"]
+    assert run(argv) == 1
+    written = transcripts(talk / "out")
+    assert sorted(written) == ["talk.partial.json", "talk.partial.srt", "talk.partial.txt"]
+    assert written["talk.partial.txt"].startswith("[partial transcript: nothing of 0:00:")
+    assert written["talk.partial.txt"].endswith("\none two\n")
+    assert "[partial transcript: nothing of this]" in written["talk.partial.srt"]
+    assert json.loads(written["talk.partial.json"])["partial"].startswith("[partial transcript:")
+    err = capsys.readouterr().err
+    assert "talk.wav: what there is of it, without 0:00:" in err
+    assert "is in out/talk.partial.txt, out/talk.partial.srt, out/talk.partial.json" in err
+    sent = relay.request_count
+    assert run(argv) == 0
+    assert sorted(transcripts(talk / "out")) == ["talk.json", "talk.srt", "talk.txt"]
+    assert transcripts(talk / "out")["talk.txt"].startswith("one two four")
+    assert relay.request_count == sent + 3
+
+
+def test_the_report_tells_the_gaps(relay, scripted_engine, talk, folder):
+    """Where it is, and what is missing, in both of its files."""
+    failing_at_the_third(scripted_engine)
+    (folder / "more").mkdir()
+    (folder / "talk.wav").rename(folder / "more" / "talk.wav")
+    assert run(["transcribe", "more", *ASK[2:], "--output-dir", "out"]) == 1
+    (row,) = json.loads((folder / "out" / "report.json").read_text())
+    assert (row["status"], row["outputs"], row["partial"]) == ("failed", [], ["out/talk.partial.txt"])
+    assert len(row["gaps"]) == 1
+    assert row["gaps"][0].startswith("0:00:")
+    assert row["gaps"][0] in (folder / "out" / "report.csv").read_text()
+
+
+def test_less_does_not_replace_more(relay, scripted_engine, talk, transcripts):
+    """Of two failed runs, what the better one had stays; so does a file that is no partial transcript."""
+    (talk / "out").mkdir()
+    (talk / "out" / "talk.partial.txt").write_text("a talk about a partial.wav")
+    failing_at_the_third(scripted_engine)
+    argv = [*ASK, "--output-dir", "out", "--no-resume"]
+    assert run(argv) == 1
+    kept = transcripts(talk / "out")["talk.partial-2.txt"]
+    scripted_engine.script("one", WRONG)
+    assert run(argv) == 1
+    assert transcripts(talk / "out") == {
+        "talk.partial.txt": "a talk about a partial.wav",
+        "talk.partial-2.txt": kept,
+    }
+    scripted_engine.script("one")
+    assert run(argv) == 0
+    assert sorted(transcripts(talk / "out")) == ["talk.partial.txt", "talk.txt"]
+
+
+def test_gaps_that_are_allowed_are_told(relay, scripted_engine, talk, transcripts, capsys):
+    """It is the transcript, by its own name, and a line says what is missing."""
+    failing_at_the_third(scripted_engine)
+    assert run([*ASK, "--output-dir", "out", "--allow-gaps"]) == 0
+    assert list(transcripts(talk / "out")) == ["talk.txt"]
+    assert "talk.wav: there is nothing of 0:00:" in capsys.readouterr().err
+
+
+def test_a_recording_of_such_a_name_keeps_its_transcript(relay, scripted_engine, talk, transcripts):
+    """The partial one gets another."""
+    (talk / "talk.partial.wav").write_bytes(wav(1.0))
+    failing_at_the_third(scripted_engine)
+    argv = ["transcribe", "talk.wav", "talk.partial.wav", *ASK[2:], "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    assert {"talk.partial.txt", "talk.partial-2.txt"} <= set(transcripts(talk / "out"))
+    assert "partial transcript" not in transcripts(talk / "out")["talk.partial.txt"]
+
+
+def test_without_a_place_it_is_shown_and_still_a_failure(relay, scripted_engine, talk, capsys):
+    """On stderr, since what is on stdout is taken for the whole; as JSON it is on its line."""
+    failing_at_the_third(scripted_engine)
+    assert run(list(ASK)) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "what there is of it, without 0:00:" in err
+    assert err.splitlines()[-1] == "one two"
+    failing_at_the_third(scripted_engine)
+    assert run([*ASK, "--json"]) == 1
+    row = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (row["status"], row["text"], len(row["gaps"])) == ("failed", "one two", 1)
