@@ -144,12 +144,18 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(logging_to_stderr(wanted=self._relay.verbose))
             limits = Limits(max_concurrency=options.concurrency)
-            client = open_client(self._relay, local=options.local, limits=limits, audio_limits=options.audio_limits)
+            reporter = Reporter(total, bar=not self._relay.verbose, lines=not options.json)
+            client = open_client(
+                self._relay,
+                local=options.local,
+                limits=limits,
+                audio_limits=options.audio_limits,
+                on_event=reporter.decoding({each.name: each.label for each in self._recordings}),
+            )
             targets = self._targets()
             report = None
             if options.output_dir is not None and self._are_many:
                 report = stack.enter_context(Report(options.output_dir))
-            reporter = Reporter(total, bar=not self._relay.verbose, lines=not options.json)
             work = Work(
                 targets,
                 formats=options.formats,

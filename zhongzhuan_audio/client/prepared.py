@@ -9,6 +9,7 @@ import attrs
 
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import AudioSourceError
+from zhongzhuan_audio.events import Decoding
 from zhongzhuan_audio.longform import (
     Piece,
     ask_for_pieces,
@@ -70,7 +71,7 @@ class PreparedCalls(ClientCore):
         found = await source.probe()
         is_long = found is not None and (found.duration_s or 0.0) > lengths.whole_s
         if not is_long and not preparing.skip_silence:
-            converted = await convert(_unread(source), limits.encoding)
+            converted = await convert(_unread(source), limits.encoding, on_progress=self._decoding(source))
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
@@ -97,7 +98,7 @@ class PreparedCalls(ClientCore):
         from zhongzhuan_audio.media.preparing import encode_stretch, listen
 
         encoding = self._audio_limits.encoding
-        heard = await listen(_unread(source))
+        heard = await listen(_unread(source), on_progress=self._decoding(source))
         try:
             (channel,) = heard.channels
             plan = plan_pieces(
@@ -142,6 +143,13 @@ class PreparedCalls(ClientCore):
             heard.close()
         done = self._preparation(source, need, sent.total_bytes, len(plan.pieces), heard.lost_s, plan.saved_s)
         return await in_thread(_looked_into, attrs.evolve(whole, preparation=done), channel.speech)
+
+    def _decoding(self, source: Source) -> Callable[[float, float | None], None] | None:
+        """Return what tells how far a recording is decoded; None where nobody listens."""
+        tell = self._on_event
+        if tell is None:
+            return None
+        return lambda done_s, total_s: tell(Decoding(label=source.label, done_s=done_s, total_s=total_s))
 
     def _preparation(
         self, source: Source, need: Need, sent_bytes: int, pieces: int, lost_s: float, skipped_s: float = 0.0
