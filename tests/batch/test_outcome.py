@@ -19,7 +19,13 @@ def test_a_done_one_as_a_row() -> None:
     """Its fields, in their order."""
     transcription = Transcription(text="你好", language="zh", duration=3.5, request_id="r1", attempts=(LOST, OK))
     outcome = Outcome(
-        index=3, job=Job(Path("会议") / "a.mp3"), transcription=transcription, seconds=0.5, audio_s=3.4, lost_before=2
+        index=3,
+        job=Job(Path("会议") / "a.mp3"),
+        transcription=transcription,
+        seconds=0.5,
+        audio_s=3.4,
+        charged_s=6.8,
+        lost_before=2,
     )
     record = outcome.record()
     assert list(record.items()) == [
@@ -30,6 +36,7 @@ def test_a_done_one_as_a_row() -> None:
         ("language", "zh"),
         ("duration", 3.5),
         ("audio_s", 3.4),
+        ("charged_s", 6.8),
         ("seconds", 0.5),
         ("attempts", 2),
         ("billed", "maybe"),

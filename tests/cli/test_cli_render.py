@@ -133,7 +133,9 @@ def test_what_waits_for_an_answer_moves(terminal, monkeypatch):
     """A bar without an end goes to and fro, and its clock goes on."""
     monkeypatch.setattr(sys, "stderr", terminal.stream)
     with Reporter(1) as reporter:
-        reporter.sent("a.mp3")(2, 2)
+        sent = reporter.sent("a.mp3")
+        sent(1, 2)
+        sent(2, 2)
         time.sleep(1.3)
     assert "0:00:01" in terminal.shown()
 

@@ -84,6 +84,7 @@ class Outcome:
         | `status` | "done" or "failed" |
         | `text`, `language`, `duration` | the transcription's; None where it failed; `duration` in seconds |
         | `audio_s` | the recording's length in seconds, where that is known |
+        | `charged_s` | seconds of audio that this run was charged for or may have been; None where not known |
         | `seconds` | from taking it up to its end, the wait for its turn included |
         | `attempts` | how many requests it took; of what a journal had, those of that time |
         | `billed` | "maybe" where a request, of this run or an earlier one, gave nothing and may have been charged |
@@ -107,6 +108,7 @@ class Outcome:
             "language": told.language if told else None,
             "duration": _finite(told.duration) if told else None,
             "audio_s": _finite(self.audio_s),
+            "charged_s": _finite(self.charged_s),
             "seconds": self.seconds,
             "attempts": len(self.attempts),
             "billed": self.billed,

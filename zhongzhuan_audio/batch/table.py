@@ -21,6 +21,7 @@ _TYPES = {
     "language": "string",
     "duration": "float64",
     "audio_s": "float64",
+    "charged_s": "float64",
     "seconds": "float64",
     "attempts": "int64",
     "billed": "string",

@@ -37,6 +37,7 @@ _COLUMNS: tuple[str, ...] = (
     "lost_before",
     "from_journal",
     "audio_s",
+    "charged_s",
     "duration",
     "language",
     "seconds",
