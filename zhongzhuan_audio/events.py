@@ -1,6 +1,6 @@
 """What a client tells while it works, for metrics and traces; passed to ``on_event``, and logged at INFO.
 
-No event holds a key or a word of a transcript.
+No event holds a key or a word of a transcript. `Decoding` is not logged: there are too many of it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = [
     "CircuitOpened",
     "ConnectionOpened",
     "ConnectionReused",
+    "Decoding",
     "Event",
     "MaybeBilled",
     "OnEvent",
@@ -95,6 +96,18 @@ class ConnectionReused:
     endpoint: str
 
 
+@attrs.frozen(kw_only=True)
+class Decoding:
+    """A recording is being made ready, before any of it is sent: told ten times a second at most, and at the end."""
+
+    label: str
+    """The recording's path or name."""
+    done_s: float
+    """Seconds of it that are decoded."""
+    total_s: float | None
+    """All of them; None where its header does not tell."""
+
+
 Event: TypeAlias = (
     AttemptStarted
     | AttemptEnded
@@ -104,6 +117,7 @@ Event: TypeAlias = (
     | CircuitClosed
     | ConnectionOpened
     | ConnectionReused
+    | Decoding
 )
 OnEvent: TypeAlias = Callable[[Event], None]
 """A plain function, called on the event loop; it must not block.

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhongzhuan_audio import Budget
+from zhongzhuan_audio.batch.budget import charge
 from zhongzhuan_audio.errors import BudgetExceededError, ConfigurationError
 
 
@@ -17,7 +18,7 @@ def spend(budget: Budget, audio_s: float | None = 60.0, *, retries: int = 0, cha
     held = budget.hold(audio_s, retries)
     if held is None:
         return False
-    budget.settle(held, charged)
+    budget.settle(held, charge(*[audio_s or 0.0] * charged))
     return True
 
 
@@ -67,7 +68,7 @@ def test_what_is_set_aside_is_not_left() -> None:
     held = budget.hold(60, 1)
     assert held is not None
     assert (budget.left.requests, budget.spent.requests) == (1, 0)
-    budget.settle(held, 0)
+    budget.settle(held, charge())
     assert (budget.left.requests, budget.spent.requests) == (3, 0)
 
 
@@ -86,7 +87,10 @@ def test_a_length_that_is_not_known_needs_a_word() -> None:
     with pytest.raises(BudgetExceededError, match="does not tell its length.*unknown_minutes"):
         Budget(audio_minutes=3).hold(None, 0)
     budget = Budget(audio_minutes=3, unknown_minutes=2)
-    assert [spend(budget, None), spend(budget, None)] == [True, False]
+    held = budget.hold(None, 0)
+    assert held is not None
+    budget.settle(held, held)
+    assert budget.hold(None, 0) is None
     assert budget.left.audio_minutes == 1
 
 
@@ -98,6 +102,30 @@ def test_it_says_what_is_left() -> None:
     assert told.startswith("the budget has audio_minutes=3, cost=0.5 left, and the recording lasts 10 minutes")
     assert "nothing was sent" in told
     assert str(Budget(requests=0).exceeded(None)).startswith("the budget has requests=0 left —")
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits"),
+    [
+        ({"requests": 3}, True),
+        ({"requests": 2}, False),
+        ({"audio_minutes": 2.5}, True),
+        ({"audio_minutes": 2.49}, False),
+        ({"cost": 2.5, "price_per_minute": 1}, True),
+        ({"cost": 5, "price_per_minute": 2.01}, False),
+    ],
+)
+def test_several_requests_are_set_aside_together_or_not_at_all(limits: Any, fits: bool) -> None:
+    """Each with its own length, and the error says what they come to."""
+    budget = Budget(**limits)
+    held = budget.hold_all([60.0, 60.0, 30.0])
+    assert (held is not None) == fits
+    if held is None:
+        assert budget.left == Budget(**limits).left
+        assert "the recording takes 3 requests of 2.5 minutes in all" in str(budget.exceeded(150.0, 3))
+    else:
+        budget.settle(held, charge(60.0, 30.0))
+        assert (budget.spent.requests, budget.spent.audio_minutes) == (2, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +161,7 @@ def test_it_is_never_exceeded(calls: list[tuple[float, int, int]], minutes: floa
     for audio_s, retries, charged in calls:
         held = budget.hold(audio_s, retries)
         if held is not None:
-            open_holds.append((held, min(charged, held.requests)))
+            open_holds.append((held, charge(*[audio_s] * min(charged, held.requests))))
         if len(open_holds) > 3:
             budget.settle(*open_holds.pop(0))
     for held, charged in open_holds:

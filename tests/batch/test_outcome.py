@@ -31,7 +31,13 @@ def test_a_done_one_as_a_row() -> None:
         coverage=Coverage(completeness=0.9, speech_s=20, uncovered=((1.0, 2.0), (3.0, 4.0))),
     )
     outcome = Outcome(
-        index=3, job=Job(Path("会议") / "a.mp3"), transcription=transcription, seconds=0.5, audio_s=3.4, lost_before=2
+        index=3,
+        job=Job(Path("会议") / "a.mp3"),
+        transcription=transcription,
+        seconds=0.5,
+        audio_s=3.4,
+        charged_s=6.8,
+        lost_before=2,
     )
     record = outcome.record()
     assert list(record.items()) == [
@@ -42,6 +48,7 @@ def test_a_done_one_as_a_row() -> None:
         ("language", "zh"),
         ("duration", 3.5),
         ("audio_s", 3.4),
+        ("charged_s", 6.8),
         ("suspicious", 2),
         ("dropped", 1),
         ("coverage", 0.9),

@@ -291,6 +291,8 @@ def test_a_dry_run_knows_the_journal(relay, scripted_engine, calls, folder, caps
         "to_send": 1,
         "audio_s": 15.0,
         "unknown_length": 0,
+        "requests": 1,
+        "needs_extra": None,
         "cost": None,
         "copy": 1,
         "done": 3,

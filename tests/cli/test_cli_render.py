@@ -13,6 +13,7 @@ import pytest
 
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, one_line, print_bytes
 from zhongzhuan_audio.cli.tally import Tally
+from zhongzhuan_audio.events import CircuitClosed, Decoding
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,36 @@ def test_on_a_terminal_there_is_a_bar(terminal, monkeypatch, capsys):
     assert "[red]done[/red] :smile:\r\n" in text
     assert "one\r\n" in text
     assert "a.txt" not in text
+    assert capsys.readouterr().out == ""
+
+
+def test_what_waits_for_an_answer_moves(terminal, monkeypatch):
+    """A bar without an end goes to and fro, and its clock goes on."""
+    monkeypatch.setattr(sys, "stderr", terminal.stream)
+    with Reporter(1) as reporter:
+        sent = reporter.sent("a.mp3")
+        sent(1, 2)
+        sent(2, 2)
+        time.sleep(1.3)
+    assert "0:00:01" in terminal.shown()
+
+
+def test_how_far_a_recording_is_decoded_is_shown(terminal, monkeypatch, capsys):
+    """In the row that its upload has afterwards, by the name that it was given; off a terminal nobody is told."""
+    assert Reporter(1).decoding({}) is None
+    monkeypatch.setattr(sys, "stderr", terminal.stream)
+    with Reporter(1) as reporter:
+        tell = reporter.decoding({"/x/talk.wav": "talk.wav"})
+        tell(Decoding(label="/x/talk.wav", done_s=30.0, total_s=60.0))
+        time.sleep(0.2)  # it is drawn ten times a second
+        tell(CircuitClosed(endpoint="https://relay.example/v1"))
+        reporter.sent("talk.wav")(1, 2)
+        time.sleep(0.2)
+        reporter.ended("talk.wav", Tally(done=1))
+    text = terminal.shown()
+    assert "talk.wav (decoding)" in text
+    assert "/x" not in text
+    assert text.rindex("talk.wav ") > text.rindex("(decoding)")
     assert capsys.readouterr().out == ""
 
 

@@ -22,6 +22,7 @@ from zhongzhuan_audio import (
 )
 from zhongzhuan_audio.audio.duration import probe
 from zhongzhuan_audio.audio.sniff import sniff
+from zhongzhuan_audio.events import Decoding, Event
 from zhongzhuan_audio.relay import LocalRelay, ScriptedAnswer, ScriptedEngine, WhisperEngine
 
 av = pytest.importorskip("av")
@@ -157,6 +158,24 @@ async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> 
     assert starts[-1] > 30
     assert len(found.attempts) == len(uploads)
     assert found.coverage is not None
+
+
+@pytest.mark.parametrize("limits", [SMALL, AudioLimits()])
+async def test_how_far_it_is_decoded_is_told(
+    relay: LocalRelay, jfk: Path, limits: AudioLimits, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the recording's name and seconds, to its end, before anything is sent; it is not logged."""
+    told: list[Event] = []
+    caplog.set_level("INFO", "zhongzhuan_audio")
+    async with AsyncClient(relay.base_url, relay.api_key, audio_limits=limits, on_event=told.append) as client:
+        await client.transcribe(("talk.mov", made(jfk, "mov", "aac", times=2)))
+    decoding = [event for event in told if isinstance(event, Decoding)]
+    assert told[: len(decoding)] == decoding
+    assert {event.label for event in decoding} == {"talk.mov"}
+    done = [event.done_s for event in decoding]
+    assert done == sorted(done)
+    assert done[-1] == decoding[-1].total_s == pytest.approx(22, abs=0.5)
+    assert "Decoding" not in caplog.text
 
 
 async def test_only_the_piece_that_failed_is_asked_again(relay: LocalRelay, jfk: Path, tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable
 from typing import final
 
 import attrs
 
 from zhongzhuan_audio.errors import BudgetExceededError, ConfigurationError
 
-__all__ = ["Amounts", "Budget", "Hold"]
+__all__ = ["Amounts", "Budget", "Hold", "charge"]
 
 _MS_A_MINUTE = 60_000
 _UNLIMITED = 1 << 62
@@ -30,12 +31,15 @@ class Amounts:
 
 @attrs.frozen(kw_only=True)
 class Hold:
-    """What is set aside for a recording while it is under way."""
+    """What is set aside for a recording while it is under way, or what it came to."""
 
-    length_ms: int
-    """What one request of it counts."""
     requests: int
-    """How many of its requests may be charged."""
+    audio_ms: int
+    """Of all of these requests."""
+
+    def __add__(self, other: Hold) -> Hold:
+        """Return both together."""
+        return Hold(requests=self.requests + other.requests, audio_ms=self.audio_ms + other.audio_ms)
 
 
 @final
@@ -46,9 +50,9 @@ class Budget:
 
         budget = Budget(cost=5.0, price_per_minute=0.006)
 
-    It counts requests that were answered and those that may have been charged all the same, each with the recording's
-    length, to the millisecond. A budget can serve several calls, one after the other or at once, and is used up only
-    once.
+    It counts requests that were answered and those that may have been charged all the same, each with the length of
+    what was sent, to the millisecond. A budget can serve several calls, one after the other or at once, and is used up
+    only once.
     """
 
     def __init__(
@@ -142,35 +146,61 @@ class Budget:
                 room = min(room, (self._limit_ms() - self._spent_ms - self._held_ms) // length_ms)
             if room < 1:
                 return None
-            held = Hold(length_ms=length_ms, requests=min(room, 1 + retries))
-            self._held_ms += held.length_ms * held.requests
-            self._held_requests += held.requests
-            return held
+            requests = min(room, 1 + retries)
+            return self._set_aside(Hold(requests=requests, audio_ms=length_ms * requests))
 
-    def settle(self, held: Hold, charged: int) -> None:
+    def hold_all(self, lengths_s: Iterable[float]) -> Hold | None:
+        """Set aside what several requests take, each once; None where there is not enough for all of them.
+
+        Args:
+            lengths_s: Their lengths in seconds.
+        """
+        wanted = charge(*lengths_s)
+        with self._lock:
+            if self._requests is not None and wanted.requests > (
+                self._requests - self._spent_requests - self._held_requests
+            ):
+                return None
+            if self.needs_length and wanted.audio_ms > self._limit_ms() - self._spent_ms - self._held_ms:
+                return None
+            return self._set_aside(wanted)
+
+    def settle(self, held: Hold, charged: Hold) -> None:
         """Put back what was set aside, and count what was taken of it.
 
         Args:
-            held: From `hold`.
-            charged: Requests that were charged or may have been.
+            held: From `hold` or `hold_all`.
+            charged: What was charged or may have been.
         """
         with self._lock:
-            self._held_ms -= held.length_ms * held.requests
+            self._held_ms -= held.audio_ms
             self._held_requests -= held.requests
-            self._spent_ms += held.length_ms * charged
-            self._spent_requests += charged
+            self._spent_ms += charged.audio_ms
+            self._spent_requests += charged.requests
 
-    def exceeded(self, audio_s: float | None) -> BudgetExceededError:
-        """Return the error for a recording that there is not enough left for."""
+    def exceeded(self, audio_s: float | None, requests: int = 1) -> BudgetExceededError:
+        """Return the error for a recording that there is not enough left for.
+
+        Args:
+            audio_s: Seconds of audio that were to be sent; None where that is not known.
+            requests: In how many requests.
+        """
         length = "" if audio_s is None else f", and the recording lasts {audio_s / 60:.4g} minutes"
+        if requests != 1:
+            length = f", and the recording takes {requests} requests of {(audio_s or 0.0) / 60:.4g} minutes in all"
         return BudgetExceededError(
             f"{self!r}{length}".replace("<Budget with ", "the budget has ").replace(" left>", " left"),
             hint="nothing was sent; raise the budget, and ask again for what is not done",
         )
 
+    def _set_aside(self, held: Hold) -> Hold:
+        self._held_ms += held.audio_ms
+        self._held_requests += held.requests
+        return held
+
     def _length_ms(self, audio_s: float | None) -> int:
         if audio_s is not None:
-            return math.ceil(audio_s * 1000 - 1e-6)
+            return charge(audio_s).audio_ms
         if self._unknown_ms is not None:
             return self._unknown_ms
         if self.needs_length:
@@ -193,6 +223,11 @@ class Budget:
         return Amounts(
             audio_minutes=minutes, requests=requests, cost=None if self._price is None else minutes * self._price
         )
+
+
+def charge(*lengths_s: float) -> Hold:
+    """Return what requests of so many seconds come to."""
+    return Hold(requests=len(lengths_s), audio_ms=sum(math.ceil(length_s * 1000 - 1e-6) for length_s in lengths_s))
 
 
 def _check_amount(name: str, value: object) -> None:

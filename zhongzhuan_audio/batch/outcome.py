@@ -37,6 +37,9 @@ class Outcome:
     """Whether the journal had the answer, so that nothing was sent; `attempts` are then those of that time."""
     lost_before: int = 0
     """How many requests of earlier runs, by the journal, may have been charged and gave nothing."""
+    charged_s: float | None = None
+    """Seconds of audio in all requests of this run that were charged, or may have been; None where the recording's
+    length is not known."""
 
     @property
     def source(self) -> AudioFile:
@@ -45,7 +48,7 @@ class Outcome:
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
-        """Every request that it took, in order."""
+        """Every request that it took, in order; of pieces that the journal had, none."""
         told = self.transcription if self.error is None else self.error
         return told.attempts if isinstance(told, (Transcription, ZhongzhuanError)) else ()
 
@@ -81,6 +84,7 @@ class Outcome:
         | `status` | "done" or "failed" |
         | `text`, `language`, `duration` | the transcription's; None where it failed; `duration` in seconds |
         | `audio_s` | the recording's length in seconds, where that is known |
+        | `charged_s` | seconds of audio that this run was charged for or may have been; None where not known |
         | `suspicious`, `dropped` | how many of its segments look invented, and how many of these were dropped |
         | `coverage` | 0 to 1: how much of the speech has text, where that was found out |
         | `gaps` | how many stretches of it failed, or have speech and no text |
@@ -107,6 +111,7 @@ class Outcome:
             "language": told.language if told else None,
             "duration": _finite(told.duration) if told else None,
             "audio_s": _finite(self.audio_s),
+            "charged_s": _finite(self.charged_s),
             **_findings(told),
             "seconds": self.seconds,
             "attempts": len(self.attempts),

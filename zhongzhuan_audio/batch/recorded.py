@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
@@ -20,15 +20,15 @@ from zhongzhuan_audio.errors import (
     TransportError,
     ZhongzhuanError,
 )
-from zhongzhuan_audio.journal import Journal, JournalView, Stamp, key_of
+from zhongzhuan_audio.journal import Journal, JournalView, Stamp
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.readers import BytesReader, Reader
-from zhongzhuan_audio.upload.source import KeepPiece, Source
+from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["LOCAL", "TRANSLATION", "digested", "keeper", "marks_of", "recorded", "unlistened"]
+__all__ = ["LOCAL", "TRANSLATION", "digested", "marks_of", "recorded", "unlistened"]
 
 LOCAL: Field = ("", "local")
 """Marks, in a journal's key, the answers of a model on this machine: a relay's better one is still to be asked for."""
@@ -122,34 +122,6 @@ def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
 def unlistened(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options without those that change what becomes of an answer, and not what is asked in the first place."""
     return {name: value for name, value in options.items() if name not in {"drop_suspicious", "refill"}}
-
-
-def keeper(
-    journal: Journal, digest: bytes, mark: tuple[Field, ...], whole: tuple[Field, ...], *, again: bool
-) -> KeepPiece:
-    """Return what keeps the answers to the pieces of a recording, so that those that are there are not asked again.
-
-    Args:
-        journal: Where.
-        digest: Of the recording.
-        mark: What the journal's key of a piece holds beside the fields.
-        whole: What that of the whole holds, as it is asked for where nobody listens.
-        again: Whether to ask again for what an earlier run may have paid for in vain.
-    """
-
-    async def keep(
-        made: Source, which: str, fields: Sequence[Field], ask: Callable[[Source], Awaitable[Transcription]]
-    ) -> Transcription:
-        place = Standing()
-
-        async def transcribe() -> Transcription:
-            return await ask(attrs.evolve(made, on_open=place.tell_sent, on_lost=place.on_lost))
-
-        marks = (*mark, ("", f"piece {which}")) if which else whole
-        key = key_of(digest, (*fields, *marks))
-        return await recorded(journal, key, f"{made.label} {which}".rstrip(), place, transcribe, again=again)
-
-    return keep
 
 
 async def digested(source: Source, file: object, journal: Journal | JournalView) -> tuple[Source, bytes]:

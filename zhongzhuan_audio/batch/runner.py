@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.batch.budget import Budget, Hold
+from zhongzhuan_audio.batch.budget import Budget
 from zhongzhuan_audio.batch.job import Job
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress, is_answered, length_s
 from zhongzhuan_audio.batch.outcomes import Outcomes
 from zhongzhuan_audio.batch.place import Place, stopped
 from zhongzhuan_audio.batch.pulling import pull
+from zhongzhuan_audio.batch.purse import Purse
 from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.threads import finish
@@ -106,7 +107,6 @@ class _Batch:
         self._window = concurrency * _WINDOW
         self._ordered = ordered
         self._on_progress = on_progress
-        self._budget = budget
         self._ends = ends
         self._progress = Progress(total=total)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,7 +124,7 @@ class _Batch:
         self._input_error: BaseException | None = None
         self._failure: BaseException | None = None
         self._closed = self._stopped = False
-        self._holding = 0
+        self._purse = Purse(budget, change=self._change, moved=self._move, full=self._close_input)
         self._enough = False
         """Whether no more is taken: the budget had no room for a recording, an error ends the input, or the work was
         stopped."""
@@ -199,8 +199,7 @@ class _Batch:
             await self._change()
 
     async def _work(self, index: int, job: Job) -> None:
-        began, place = time.monotonic(), Place(self._turns, self._hold)
-        charged: int | None = None
+        began, place = time.monotonic(), Place(self._turns, self._purse)
         task = asyncio.current_task()
         assert task is not None
         self._places[task] = place
@@ -218,7 +217,11 @@ class _Batch:
                 from_journal=place.from_journal,
                 lost_before=place.lost_before,
             )
-            charged = outcome.maybe_billed + is_answered(outcome)
+            charged = 0 if place.from_journal else outcome.maybe_billed + is_answered(outcome)
+            charged_s = place.settle(charged)
+            if charged_s is None and (not charged or audio_s is not None):
+                charged_s = charged * (audio_s or 0.0)
+            outcome = attrs.evolve(outcome, charged_s=charged_s)
             self._ready[index if self._ordered else self._ended] = outcome
         except Exception as failure:  # noqa: BLE001 - it is raised where the outcomes are taken
             self._fail(failure)
@@ -226,7 +229,7 @@ class _Batch:
         finally:
             del self._places[task]
             place.leave()
-            self._let_go(place.held, charged)
+            place.settle(None)
         self._ended += 1
         self._count(outcome)
 
@@ -244,29 +247,8 @@ class _Batch:
                 self._enough, self._input_error = True, self._input_error or final
             return None, error
 
-    async def _hold(self, audio_s: float | None, retries: int) -> Hold | None:
-        """Set aside what a recording may cost; wait while what others have set aside may yet come back.
-
-        Raises:
-            BudgetExceededError: There is not enough, and no more input is taken; or its length is not known.
-        """
-        if self._budget is None:
-            return None
-        while (held := self._budget.hold(audio_s, retries)) is None:
-            if not self._holding:
-                self._enough = True
-                raise self._budget.exceeded(audio_s)
-            await self._change()
-        self._holding += 1
-        return held
-
-    def _let_go(self, held: Hold | None, charged: int | None) -> None:
-        """Settle with the budget; of what was broken off nobody knows what it cost, and so all of it counts."""
-        if self._budget is None or held is None:
-            return
-        self._budget.settle(held, held.requests if charged is None else charged)
-        self._holding -= 1
-        self._move()
+    def _close_input(self) -> None:
+        self._enough = True
 
     def _count(self, outcome: Outcome) -> None:
         now, done = self._progress, outcome.error is None

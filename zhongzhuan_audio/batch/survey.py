@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from zhongzhuan_audio.audio import AudioFormat
 from zhongzhuan_audio.batch.job import Job
 from zhongzhuan_audio.batch.recorded import digested
 from zhongzhuan_audio.errors import ZhongzhuanError
@@ -39,6 +40,10 @@ class Finding:
     prospect: Prospect
     audio_s: float | None = None
     """Its length in seconds; None where its header does not tell."""
+    format: AudioFormat | None = None
+    """None where its bytes were not recognised, or it cannot be sent."""
+    size_bytes: int = 0
+    """Of the file."""
     error: ZhongzhuanError | OSError | None = None
     """Why it cannot be sent."""
 
@@ -89,6 +94,12 @@ async def _look(
             state = await view.state_of(key)
             prospect = "copy" if key in seen else _PROSPECTS.get(state or "", "new")
             seen.add(key)
-        return Finding(job=job, prospect=prospect, audio_s=found.duration_s if found else None)
+        return Finding(
+            job=job,
+            prospect=prospect,
+            audio_s=found.duration_s if found else None,
+            format=source.format,
+            size_bytes=source.size_bytes,
+        )
     finally:
         source.close()

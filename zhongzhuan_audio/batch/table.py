@@ -21,6 +21,7 @@ _TYPES = {
     "language": "string",
     "duration": "float64",
     "audio_s": "float64",
+    "charged_s": "float64",
     "suspicious": "Int64",
     "dropped": "Int64",
     "coverage": "float64",

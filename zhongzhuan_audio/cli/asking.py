@@ -28,6 +28,7 @@ from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.client import AsyncClient
+    from zhongzhuan_audio.events import OnEvent
 
 __all__ = [
     "Json",
@@ -91,7 +92,12 @@ def find_endpoints(relay: RelayOptions, key: ApiKey | None = None) -> tuple[Endp
 
 
 def open_client(
-    relay: RelayOptions, *, local: bool, limits: Limits | None = None, audio_limits: AudioLimits | None = None
+    relay: RelayOptions,
+    *,
+    local: bool,
+    limits: Limits | None = None,
+    audio_limits: AudioLimits | None = None,
+    on_event: OnEvent | None = None,
 ) -> AsyncClient:
     """Return the client, with a key that can be read.
 
@@ -100,6 +106,7 @@ def open_client(
         local: Whether it is the embedded one instead.
         limits: How much is asked at once.
         audio_limits: What the relay takes in one request.
+        on_event: Told what the client does.
 
     Raises:
         ConfigurationError: There is no key, or a setting is wrong.
@@ -115,7 +122,7 @@ def open_client(
     for endpoint in endpoints:
         if isinstance(endpoint.api_key, KeyFile):
             endpoint.api_key()
-    return AsyncClient(endpoints=endpoints, limits=limits, audio_limits=audio_limits)
+    return AsyncClient(endpoints=endpoints, limits=limits, audio_limits=audio_limits, on_event=on_event)
 
 
 def ask(question: Callable[[AsyncClient], Awaitable[T]], relay: RelayOptions, *, local: bool) -> T:

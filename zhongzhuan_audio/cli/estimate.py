@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 from zhongzhuan_audio.batch.survey import Finding, survey
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.cli.work import json_line
-from zhongzhuan_audio.errors import ZhongzhuanError
+from zhongzhuan_audio.config import AudioLimits
+from zhongzhuan_audio.errors import MissingExtraError, ZhongzhuanError
+from zhongzhuan_audio.longform.forecast import Forecast, forecast
+from zhongzhuan_audio.media.encoding import BIT_RATES
+from zhongzhuan_audio.media.extra import check_media
+from zhongzhuan_audio.options import Preparing
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.batch import Job
     from zhongzhuan_audio.protocol.form import Field
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "Foresee", "estimate", "foreseen"]
 
+_VERBS = {"converted": "convert", "compressed": "compress", "cut": "cut"}
 _SENT = frozenset({"new", "failed before", "maybe billed"})
+
+Foresee: TypeAlias = Callable[[Finding], Forecast | None]
+"""Tells what would be done to a recording; None where it would go out as it is."""
 
 
 @attrs.define
@@ -34,6 +44,12 @@ class Estimate:
     """Seconds of audio in those that would be sent."""
     unknown: int = 0
     """How many of these do not tell their length."""
+    requests: int = 0
+    """About how many these would take."""
+    made: Counter[str] = attrs.field(factory=Counter)
+    """How many of these would be "converted", "compressed" or "cut"."""
+    missing: MissingExtraError | None = None
+    """Why that would fail."""
     unusable: list[str] = attrs.field(factory=list)
     """A line for each that cannot be sent."""
 
@@ -47,19 +63,32 @@ class Estimate:
         """What these would cost; None without a price."""
         return None if self.price_per_minute is None else self.audio_s / 60 * self.price_per_minute
 
-    def count(self, label: str, finding: Finding) -> None:
-        """Count a recording."""
+    @property
+    def is_bad(self) -> bool:
+        """Whether something would fail for sure."""
+        return bool(self.unusable) or (self.missing is not None and self.made.total() > 0)
+
+    def count(self, label: str, finding: Finding, foreseen: Forecast | None) -> None:
+        """Count a recording, and what would be done to it."""
         self.counts[finding.prospect] += 1
         if finding.error is not None:
             self.unusable.append(_complaint(label, finding.error))
         elif finding.prospect in _SENT:
             self.audio_s += finding.audio_s or 0.0
             self.unknown += finding.audio_s is None
+            self.requests += foreseen.pieces if foreseen else 1
+            if foreseen is not None:
+                self.made[_done_to(foreseen)] += 1
 
     def lines(self) -> Iterator[str]:
         """Yield the sum in lines."""
         unknown = f", and {self.unknown} of unknown length" if self.unknown else ""
-        yield f"{self.sent} would be sent: {self.audio_s / 60:.1f} minutes of audio{unknown}"
+        requests = f", in about {self.requests} requests" if self.requests != self.sent else ""
+        yield f"{self.sent} would be sent{requests}: {self.audio_s / 60:.1f} minutes of audio{unknown}"
+        if self.made:
+            yield f"of these, {', '.join(f'{count} would be {done}' for done, count in sorted(self.made.items()))}"
+            if self.missing is not None:
+                yield f"but {in_options(self.missing)}"
         if self.cost is not None:
             yield f"they would cost {self.cost:.4g}"
         told = {
@@ -82,6 +111,9 @@ class Estimate:
             "to_send": self.sent,
             "audio_s": round(self.audio_s, 3),
             "unknown_length": self.unknown,
+            "requests": self.requests,
+            **{f"to_{_VERBS[done]}": count for done, count in sorted(self.made.items())},
+            "needs_extra": self.missing.extra if self.missing and self.made else None,
             "cost": self.cost,
             **{prospect.replace(" ", "_"): count for prospect, count in sorted(self.counts.items())},
         }
@@ -93,6 +125,7 @@ async def estimate(
     journal: Path | None,
     price_per_minute: float | None,
     tell: Callable[[bytes], object] | None,
+    foresee: Foresee,
 ) -> Estimate:
     """Look at recordings, and sum up what they would come to.
 
@@ -102,18 +135,50 @@ async def estimate(
         journal: Path of the journal; None where there is none.
         price_per_minute: Of audio; None where it is not known.
         tell: Gets a line of JSON for each.
+        foresee: Tells what would be done to each.
 
     Raises:
         JournalError: The journal cannot be read.
     """
-    total, labels = Estimate(price_per_minute), iter(label for label, _ in jobs)
+    total, labels = Estimate(price_per_minute, missing=_missing()), iter(label for label, _ in jobs)
     async for finding in survey([job for _, job in jobs], question, journal):
         label = next(labels)
-        total.count(label, finding)
+        ahead = foresee(finding) if finding.prospect in _SENT else None
+        total.count(label, finding, ahead)
         if tell is not None:
-            told = {"source": label, "status": finding.prospect, "audio_s": finding.audio_s}
+            told: dict[str, Any] = {"source": label, "status": finding.prospect, "audio_s": finding.audio_s}
+            if ahead is not None:
+                told |= {"reason": ahead.need, "pieces": ahead.pieces}
             tell(json_line(told if finding.error is None else {**told, "message": _reason(finding.error)}))
     return total
+
+
+def foreseen(model: str, limits: AudioLimits, preparing: Preparing) -> Foresee:
+    """Return what tells what a relay would be sent in a recording's place.
+
+    Args:
+        model: The one that is asked.
+        limits: What the relay takes.
+        preparing: What is wanted.
+    """
+    look = partial(
+        forecast, model=model, limits=limits, preparing=preparing, bytes_per_s=BIT_RATES[limits.encoding] / 8
+    )
+    return lambda finding: look(finding.format, finding.size_bytes, finding.audio_s)
+
+
+def _done_to(foreseen: Forecast) -> str:
+    if foreseen.pieces > 1 or foreseen.need == "length":
+        return "cut"
+    return "compressed" if foreseen.need == "size" else "converted"
+
+
+def _missing() -> MissingExtraError | None:
+    try:
+        check_media()
+    except MissingExtraError as error:
+        return error
+    return None
 
 
 def _reason(error: ZhongzhuanError | OSError) -> str:

@@ -14,7 +14,7 @@ import attrs
 from zhongzhuan_audio.batch import Job
 from zhongzhuan_audio.batch.recorded import LOCAL, TRANSLATION, marks_of
 from zhongzhuan_audio.cli.asking import RelayOptions, check_local, open_client, print_text
-from zhongzhuan_audio.cli.estimate import estimate
+from zhongzhuan_audio.cli.estimate import estimate, foreseen
 from zhongzhuan_audio.cli.exit_codes import FAILED, INTERRUPTED, OK
 from zhongzhuan_audio.cli.named import STDIN, Found, Recording, find_recordings
 from zhongzhuan_audio.cli.options import RecordingOptions
@@ -28,6 +28,7 @@ from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.cli.work import Target, Work, json_line
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import AudioSourceError, JournalError
+from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 
 if TYPE_CHECKING:
@@ -97,13 +98,16 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
             for each in found.recordings
         ]
         tell = print_bytes if options.json else None
-        work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell)
+        # A model on this machine takes all as it is.
+        preparing = Preparing(**{**options.preparing, **({"prepare": "never"} if options.local else {})})
+        foresee = foreseen(options.model, options.audio_limits, preparing)
+        work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell, foresee)
         total = asyncio.run(work)
     if options.json:
         print_bytes(json_line({"summary": total.as_dict()}))
     else:
         print_text("".join(f"{one_line(line)}\n" for line in total.lines()))
-    return FAILED if total.unusable else OK
+    return FAILED if total.is_bad else OK
 
 
 class _Run:
@@ -141,12 +145,18 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(logging_to_stderr(wanted=self._relay.verbose))
             limits = Limits(max_concurrency=options.concurrency)
-            client = open_client(self._relay, local=options.local, limits=limits, audio_limits=options.audio_limits)
+            reporter = Reporter(total, bar=not self._relay.verbose, lines=not options.json)
+            client = open_client(
+                self._relay,
+                local=options.local,
+                limits=limits,
+                audio_limits=options.audio_limits,
+                on_event=reporter.decoding({each.name: each.label for each in self._recordings}),
+            )
             targets = self._targets()
             report = None
             if options.output_dir is not None and self._are_many:
                 report = stack.enter_context(Report(options.output_dir))
-            reporter = Reporter(total, bar=not self._relay.verbose, lines=not options.json)
             work = Work(
                 targets,
                 formats=options.formats,

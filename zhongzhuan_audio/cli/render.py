@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from zhongzhuan_audio.cli.tally import Tally
+    from zhongzhuan_audio.events import Event
 
 __all__ = ["Reporter", "complain", "logging_to_stderr", "one_line", "print_bytes"]
 
@@ -155,12 +156,38 @@ class Reporter(AbstractContextManager["Reporter"]):
         progress = self._progress
 
         def sent(sent_bytes: int, total_bytes: int) -> None:
-            if label not in self._rows:
-                self._rows[label] = progress.add_task(one_line(label), total=None, visible=len(self._rows) < _ROWS)
-            waiting = sent_bytes >= total_bytes
-            progress.update(self._rows[label], completed=sent_bytes, total=None if waiting else total_bytes)
+            self._move(progress, label, sent_bytes, total_bytes, label)
 
         return sent
+
+    def decoding(self, labels: Mapping[str, str]) -> Callable[[Event], None] | None:
+        """Return what is told the client's events, and shows how far recordings are decoded; None without a bar.
+
+        Args:
+            labels: What to call each recording, by the client's name for it.
+        """
+        if self._progress is None:
+            return None
+        from zhongzhuan_audio.events import Decoding
+
+        progress = self._progress
+
+        def tell(event: Event) -> None:
+            if isinstance(event, Decoding):
+                label = labels.get(event.label, event.label)
+                self._move(progress, label, event.done_s, event.total_s, f"{label} (decoding)")
+
+        return tell
+
+    def _move(self, progress: Progress, label: str, done: float, total: float | None, told: str) -> None:
+        """Show how far a recording is; what is at its end waits for what comes next."""
+        if label not in self._rows:
+            self._rows[label] = progress.add_task(one_line(told), total=None, visible=len(self._rows) < _ROWS)
+        row, waiting = self._rows[label], total is None or done >= total
+        if waiting:
+            # `update` takes None for no change, and a bar that is full would stand still.
+            next(task for task in progress.tasks if task.id == row).total = None
+        progress.update(row, completed=done, total=None if waiting else total, description=one_line(told))
 
     def ended(self, label: str, tally: Tally) -> None:
         """Show that a recording has come to its end, and how far they all are."""

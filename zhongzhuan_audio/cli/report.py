@@ -24,6 +24,8 @@ _COLUMNS: tuple[str, ...] = (
     "source",
     "status",
     "outputs",
+    "partial",
+    "gaps",
     "error",
     "message",
     "hint",
@@ -35,6 +37,7 @@ _COLUMNS: tuple[str, ...] = (
     "lost_before",
     "from_journal",
     "audio_s",
+    "charged_s",
     "duration",
     "language",
     "suspicious",
@@ -44,6 +47,8 @@ _COLUMNS: tuple[str, ...] = (
     "seconds",
     "request_id",
 )
+_LISTS = ("outputs", "partial", "gaps")
+"""Columns with several values."""
 
 
 class Report:
@@ -139,7 +144,7 @@ def _write(rows: Iterable[dict[str, Any]], as_json: IO[bytes], as_csv: IO[bytes]
     mark = b"[\n"
     for row in rows:
         as_json.write(mark + json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace"))
-        writer.writerow({**row, "outputs": "\n".join(row.get("outputs", ()))})
+        writer.writerow({**row, **{name: "\n".join(row.get(name, ())) for name in _LISTS}})
         mark = b",\n"
     as_json.write(b"\n]\n")
     table.detach()

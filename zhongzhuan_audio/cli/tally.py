@@ -101,8 +101,7 @@ class Tally:
             label: What to call it.
             error: Why it failed in the end; None where all is as it should be.
         """
-        charged = outcome.maybe_billed + (outcome.transcription is not None and not outcome.from_journal)
-        self.billed_s += charged * (outcome.audio_s or 0.0)
+        self.billed_s += outcome.charged_s or 0.0
         self.lost += outcome.maybe_billed + (0 if outcome.from_journal else outcome.lost_before)
         if error is None:
             self.done += 1

@@ -13,13 +13,13 @@ import attrs
 from zhongzhuan_audio.batch import Job, Outcome, Outcomes
 from zhongzhuan_audio.cli.named import STDIN, Recording
 from zhongzhuan_audio.cli.outputs import keep, render
+from zhongzhuan_audio.cli.partials import Partials, describe_gaps, paid_whole, partial_of, render_partial
 from zhongzhuan_audio.cli.render import Reporter, print_bytes
 from zhongzhuan_audio.cli.report import Report
 from zhongzhuan_audio.cli.tally import Tally, is_unsent
 from zhongzhuan_audio.cli.wording import findings_of
 from zhongzhuan_audio.errors import (
     AuthenticationError,
-    JournalError,
     NoTimingError,
     QuotaExceededError,
     StoppedError,
@@ -84,6 +84,7 @@ class Work:
         self._as_json = as_json
         self._has_journal = has_journal
         self._stdin = stdin
+        self._partials = Partials(target.place for target in targets if target.place is not None)
         self._stop_outcomes: Callable[[], None] = lambda: None
         self._is_blocked = False
         self._sent: set[int] = set()
@@ -163,20 +164,45 @@ class Work:
 
     def _keep(self, outcome: Outcome, target: Target) -> Exception | None:
         """Write what came of a recording, wherever it belongs; return why it failed in the end."""
-        transcription, error = outcome.transcription, outcome.error
-        if isinstance(error, JournalError) and isinstance(error.partial, Transcription):
-            transcription = error.partial
+        error: Exception | None = outcome.error
+        transcription = outcome.transcription or paid_whole(error)
         outputs: list[Path] = []
         if transcription is not None:
             unkept = self._write(transcription, target, outputs, known=outcome.from_journal)
             error = error or unkept
+            if error is None and target.place is not None and not transcription.gaps:
+                self._partials.remove(target.place)
         self._tell(outcome, target, outputs, error)
         row = _row(outcome, target.recording.label, outputs, error)
+        if (partial := partial_of(outcome.error)) is not None:
+            row["partial"] = [str(path) for path in self._write_partial(partial, target)]
+        if gaps := (partial or transcription or Transcription(text="")).gaps:
+            row["gaps"] = [describe_gaps([gap]) for gap in gaps]
         if self._report is not None and not is_unsent(error):
             self._report.add(row)
         if self._as_json:
-            self._print(row if target.place or transcription is None else {**row, **_whole(transcription)})
+            there = partial or transcription
+            self._print(row if target.place or there is None else {**row, **_whole(there)})
         return error
+
+    def _write_partial(self, partial: Transcription, target: Target) -> list[Path]:
+        """Write what there is of a recording that failed, and return where; without a place, show it."""
+        label, without = target.recording.label, f"without {describe_gaps(partial.gaps)}"
+        texts = render_partial(partial, self._formats, self._fit or {})
+        if target.place is None:
+            if not self._as_json:
+                self._reporter.say(f"{label}: what there is of it, {without}:")
+                self._reporter.rescue("".join(texts.values()))
+            return []
+        paths: list[Path] = []
+        for suffix, text in texts.items():
+            try:
+                paths.append(self._partials.keep(target.place, suffix, text))
+            except OSError as error:
+                self._reporter.fail(label, self._unwritten(Path(f"{target.place}.partial{suffix}"), error, text))
+                return paths
+        self._reporter.say(f"{label}: what there is of it, {without}, is in {', '.join(map(str, paths))}")
+        return paths
 
     def _write(
         self, transcription: Transcription, target: Target, outputs: list[Path], *, known: bool
@@ -219,6 +245,8 @@ class Work:
             self._reporter.done(f"{label} -> {', '.join(map(str, outputs))}{again}")
         if outcome.transcription is not None and (findings := findings_of(outcome.transcription)) is not None:
             self._reporter.done(f"{label}: {findings}")
+        if error is None and outcome.transcription is not None and outcome.transcription.gaps:
+            self._reporter.say(f"{label}: there is nothing of {describe_gaps(outcome.transcription.gaps)}")
         if error is None and outcome.maybe_billed:
             count = len(outcome.attempts)
             self._reporter.say(f"{label}: it took {count} attempts, and a failed one may have been billed")
@@ -246,7 +274,7 @@ def _row(outcome: Outcome, label: str, outputs: Sequence[Path], error: Exception
 def _whole(transcription: Transcription) -> dict[str, Any]:
     """Return what belongs into a line that is the only place of a transcript."""
     whole = transcription.to_dict()
-    return {name: whole[name] for name in ("segments", "words") if name in whole}
+    return {name: whole[name] for name in ("text", "segments", "words") if name in whole}
 
 
 def json_line(value: object) -> bytes:

@@ -12,6 +12,7 @@ from zhongzhuan_audio.client.prepared import AskFor, Asking, Listened, PreparedC
 from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.longform.closing import plan_closing
+from zhongzhuan_audio.longform.pieces import with_rest
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
@@ -40,7 +41,7 @@ class ChannelCalls(PreparedCalls):
         from zhongzhuan_audio.media.preparing import listen
 
         assert preparing.channels is not None
-        heard = await listen(unread(source), split=True)
+        heard = await listen(unread(source), split=True, on_progress=self._decoding(source))
         try:
             named = name_channels(preparing.channels, heard.channel_count, source.label)
             asking = Asking(source, _with_words(fields), preparing, ask, self._lengths(model), on_progress)
@@ -66,6 +67,7 @@ class ChannelCalls(PreparedCalls):
             )
         channels = [_closed_up(heard, index) for index, _ in wanted]
         plans = [plan_of(channel, asking) for channel in channels]
+        await self._book(list(zip(channels, plans, strict=True)), asking, audio_s=heard.duration_s)
         sent = self._sent(plans, asking)
         tasks = [
             asyncio.ensure_future(self._ask_listened(asking, channel, plan, sent, side_by_side=len(wanted)))
@@ -86,7 +88,7 @@ class ChannelCalls(PreparedCalls):
         whole = merge_channels(parts, duration=heard.duration_s)
         failures = [answer for answer in answers if isinstance(answer, ZhongzhuanError)]
         if failures:
-            raise _with_rest(failures[0], whole)
+            raise with_rest(failures[0], whole)
         done = self._preparation(
             source,
             "channels",
@@ -135,15 +137,6 @@ def _told(answer: Transcription | ZhongzhuanError) -> Transcription:
         return answer
     partial = answer.partial if isinstance(answer.partial, Transcription) else Transcription(text="")
     return attrs.evolve(partial, attempts=answer.attempts)
-
-
-def _with_rest(error: ZhongzhuanError, whole: Transcription) -> ZhongzhuanError:
-    """Return a channel's error as that of the recording."""
-    error.partial = attrs.evolve(whole, attempts=()) if whole.text else None
-    error.attempts = whole.attempts
-    if any(attempt.billed == "maybe" for attempt in whole.attempts):
-        error.billed = "maybe"
-    return error
 
 
 def _spoken_by(name: str, whole: Transcription) -> Transcription:

@@ -11,8 +11,9 @@ import attrs
 
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
 from zhongzhuan_audio.batch.bar import load_bar, shown
+from zhongzhuan_audio.batch.booked import Booked, Kept
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import LOCAL, digested, keeper, marks_of, recorded, unlistened
+from zhongzhuan_audio.batch.recorded import LOCAL, digested, marks_of, recorded, unlistened
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.client.script import check_script, in_script
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
@@ -152,18 +153,18 @@ class ManyCalls(RecordingCalls):
         source = await self._open_source(job.file, options.pop("filename", None), policy)
         try:
             if journal is None:
-                return await self._send_source(asking, source, options, place)
+                return await self._send_source(asking, source, options, place, None)
             read, digest = await digested(source, job.file, journal)
             question = fields + asking.mark + marks_of(options)
             again = policy.maybe_billed_retries > 0
             whole = asking.mark + marks_of(unlistened(options))
-            read = attrs.evolve(read, keep_piece=keeper(journal, digest, asking.mark, whole, again=again))
+            kept = Kept(journal=journal, digest=digest, mark=asking.mark, whole=whole, again=again)
             transcription = await recorded(
                 journal,
                 key_of(digest, question),
                 source.label,
                 place,
-                lambda: self._send_source(asking, read, options, place),
+                lambda: self._send_source(asking, read, options, place, kept),
                 again=again,
             )
             if place.from_journal and asking.measured:
@@ -173,21 +174,30 @@ class ManyCalls(RecordingCalls):
             source.close()
 
     async def _send_source(
-        self, asking: _Asking, source: Source, options: dict[str, Any], place: Place
+        self, asking: _Asking, source: Source, options: dict[str, Any], place: Place, kept: Kept | None
     ) -> Transcription:
         """Ask for a recording, once it is known how long it is and that it may be sent."""
         policy = self._policy_of(options)
         audio_s = _length_s(await source.probe()) if asking.measured else None
-        retries = await place.admit(audio_s, policy.maybe_billed_retries)
+        has_plan = place.has_budget and await self._is_prepared(source, audio_s, options)
+        retries = await place.admit(audio_s, policy.maybe_billed_retries, has_plan=has_plan)
         if retries != policy.maybe_billed_retries:
             options["retry"] = attrs.evolve(policy, maybe_billed_retries=retries)
         # No kind of recording that callers have, but one that is taken all the same.
-        opened = attrs.evolve(source, on_open=place.tell_sent, on_lost=place.on_lost)
+        opened = attrs.evolve(source, on_open=place.tell_sent, on_lost=place.on_lost, book=Booked(place, kept))
         try:
             transcription: Transcription = await getattr(self, asking.work.method)(opened, **options)
         finally:
             place.leave()
         return transcription
+
+    async def _is_prepared(self, source: Source, audio_s: float | None, options: Mapping[str, Any]) -> bool:
+        """Tell whether something else goes out in a recording's place."""
+        names = attrs.fields_dict(Preparing).keys() & options.keys()
+        preparing = Preparing(**{name: options[name] for name in names})
+        if preparing.channels is not None:
+            return True
+        return await self._need_of(source, audio_s, options.get("model", "whisper-1"), preparing) is not None
 
     def _policy_of(self, options: Mapping[str, Any]) -> RetryPolicy:
         policy = options.get("retry") or self._retry

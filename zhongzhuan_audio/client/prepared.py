@@ -10,7 +10,17 @@ import attrs
 
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import AudioSourceError
-from zhongzhuan_audio.longform import AskForPiece, Piece, Plan, ask_for_pieces, flag, plan_pieces, review
+from zhongzhuan_audio.events import Decoding
+from zhongzhuan_audio.longform import (
+    AskForPiece,
+    Piece,
+    Plan,
+    ask_for_pieces,
+    flag,
+    pieces_to_ask,
+    plan_pieces,
+    review,
+)
 from zhongzhuan_audio.longform.closing import Closing
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
 from zhongzhuan_audio.models import Preparation, Span, Transcription
@@ -105,17 +115,20 @@ class PreparedCalls(ClientCore):
         found = await source.probe()
         is_long = found is not None and (found.duration_s or 0.0) > lengths.whole_s
         if not is_long and not preparing.skip_silence and not preparing.listens:
-            converted = await convert(unread(source), limits.encoding)
+            converted = await convert(unread(source), limits.encoding, on_progress=self._decoding(source))
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
                     which = f"{0:.3f}-{duration_s:.3f} {limits.encoding}"
-                    transcription = await _ask_kept(source, made, which, fields, ask, on_progress, duration_s)
+                    if (book := source.book) is not None:
+                        is_known = await book.known(which, fields) is not None
+                        await book.plan(() if is_known else (duration_s,), audio_s=duration_s)
+                    transcription = await _booked(source, made, which, fields, ask, on_progress, duration_s)
                     done = self._preparation(source, need, made.size_bytes, 1, converted.lost_s)
                     return await flag(attrs.evolve(transcription, preparation=done))
             finally:
                 converted.close()
-        heard = await listen(unread(source))
+        heard = await listen(unread(source), on_progress=self._decoding(source))
         try:
             asking = Asking(source, fields, preparing, ask, lengths, on_progress)
             return await self._ask_in_pieces(asking, heard, need)
@@ -130,6 +143,7 @@ class PreparedCalls(ClientCore):
         plan = plan_of(listened, asking)
         if not plan.pieces:
             raise AudioSourceError(f"nobody speaks in {source.label}", hint=_SILENT, source=source.label)
+        await self._book([(listened, plan)], asking, audio_s=heard.duration_s)
         sent = self._sent([plan], asking)
         whole = await self._ask_listened(asking, listened, plan, sent)
         done = self._preparation(source, need, sent.total_bytes, len(plan.pieces), heard.lost_s, plan.saved_s)
@@ -162,12 +176,12 @@ class PreparedCalls(ClientCore):
             lengths=asking.lengths,
             first=len(plan.pieces),
             at_once=at_once,
+            may_ask=_may_ask(asking.source),
         )
 
     async def _ask_and_review(
         self,
         source: Source,
-        audio_s: float | None,
         model: str,
         fields: Sequence[Field],
         preparing: Preparing,
@@ -178,7 +192,7 @@ class PreparedCalls(ClientCore):
         from zhongzhuan_audio.media.preparing import listen
 
         asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
-        heard = await listen(unread(source))
+        heard = await listen(unread(source), on_progress=self._decoding(source))
         try:
             (channel,) = heard.channels
             listened = Listened(pcm=channel.pcm, speech=channel.speech, duration_s=heard.duration_s)
@@ -190,7 +204,7 @@ class PreparedCalls(ClientCore):
             ) -> Transcription:
                 return await flag(await ask(source, fields, follow, audio_s))
 
-            whole = await _ask_kept(source, source, "", fields, ask_flagged, follow, audio_s)
+            whole = await _booked(source, source, "", fields, ask_flagged, follow, heard.duration_s)
             return await review(
                 whole,
                 channel.speech,
@@ -200,6 +214,7 @@ class PreparedCalls(ClientCore):
                 lengths=asking.lengths,
                 first=1,
                 at_once=min(_AT_ONCE, self._limits.max_concurrency),
+                may_ask=_may_ask(source),
             )
         finally:
             heard.close()
@@ -208,20 +223,43 @@ class PreparedCalls(ClientCore):
         """Return what asks for a piece of what was listened to."""
         from zhongzhuan_audio.media.preparing import encode_stretches
 
-        encoding, source, ask, name = self._audio_limits.encoding, asking.source, asking.ask, listened.name
+        encoding, source, ask = self._audio_limits.encoding, asking.source, asking.ask
 
         async def ask_for(piece: Piece, before: str | None) -> Transcription:
             spans = listened.spans_of(piece)
             made = await encode_stretches(listened.pcm, spans, encoding, filename=source.filename)
             try:
-                which = f"{listened.which(piece)} {encoding}"
+                which = self._which(listened, piece)
                 asked = with_prompt(asking.fields, before)
-                follow = sent.of((name, piece.index), made.size_bytes)
-                return await _ask_kept(source, made, which, asked, ask, follow, piece.duration_s)
+                follow = sent.of((listened.name, piece.index), made.size_bytes)
+                return await _booked(source, made, which, asked, ask, follow, piece.duration_s)
             finally:
                 made.close()
 
         return ask_for
+
+    async def _book(self, planned: Sequence[tuple[Listened, Plan]], asking: Asking, *, audio_s: float) -> None:
+        """Wait until all pieces that are to be asked for, of all channels, may be.
+
+        Raises:
+            BudgetExceededError: They must not.
+        """
+        if (book := asking.source.book) is None:
+            return
+        lengths_s: list[float] = []
+        for listened, plan in planned:
+
+            def known(
+                piece: Piece, before: str | None, listened: Listened = listened
+            ) -> Awaitable[Transcription | None]:
+                return book.known(self._which(listened, piece), with_prompt(asking.fields, before))
+
+            to_ask = await pieces_to_ask(plan, known, context=asking.preparing.context)
+            lengths_s += [piece.duration_s for piece in to_ask]
+        await book.plan(lengths_s, audio_s=audio_s)
+
+    def _which(self, listened: Listened, piece: Piece) -> str:
+        return f"{listened.which(piece)} {self._audio_limits.encoding}"
 
     def _lengths(self, model: str) -> Lengths:
         from zhongzhuan_audio.media.encoding import BIT_RATES
@@ -234,6 +272,13 @@ class PreparedCalls(ClientCore):
 
         seconds = sum(piece.duration_s for plan in plans for piece in plan.pieces)
         return Sent(asking.on_progress, round(seconds * BIT_RATES[self._audio_limits.encoding] / 8))
+
+    def _decoding(self, source: Source) -> Callable[[float, float | None], None] | None:
+        """Return what tells how far a recording is decoded; None where nobody listens."""
+        tell = self._on_event
+        if tell is None:
+            return None
+        return lambda done_s, total_s: tell(Decoding(label=source.label, done_s=done_s, total_s=total_s))
 
     def _preparation(
         self, source: Source, need: Need, sent_bytes: int, pieces: int, lost_s: float, skipped_s: float = 0.0
@@ -304,24 +349,29 @@ def with_prompt(fields: Sequence[Field], before: str | None) -> Sequence[Field]:
     return (*(field for field in fields if field[0] != "prompt"), ("prompt", prompt))
 
 
-async def _ask_kept(
+async def _booked(
     source: Source,
     made: Source,
     which: str,
     fields: Sequence[Field],
     ask: AskFor,
     on_progress: Progress | None,
-    audio_s: float | None,
+    audio_s: float,
 ) -> Transcription:
-    """Ask for what goes out in a recording's place, or take the answer that was kept, where answers are."""
+    """Ask for what goes out in a recording's place, by way of its book where there is one."""
 
     def ask_for(kept: Source) -> Awaitable[Transcription]:
         return ask(_for(source, kept), fields, on_progress, audio_s)
 
-    if source.keep_piece is None:
+    if source.book is None:
         return await ask(source if made is source else _for(source, made), fields, on_progress, audio_s)
-    answer: Transcription = await source.keep_piece(made, which, fields, ask_for)
-    return answer
+    return await source.book.ask(made, which, fields, audio_s, ask_for)
+
+
+def _may_ask(source: Source) -> Callable[[float], bool]:
+    """Return what tells whether as many more seconds may be asked for."""
+    book = source.book
+    return (lambda _: True) if book is None else book.has_room
 
 
 def unread(source: Source) -> Source:
@@ -336,9 +386,10 @@ def _for(source: Source, made: Source) -> Source:
         source.tell_open()
         made.tell_open()
 
-    async def lost() -> None:
-        for tell in (source.on_lost, made.on_lost):
-            if tell is not None:
-                await tell()
+    async def lost() -> str | None:
+        for tell in (made.on_lost, source.on_lost):
+            if tell is not None and (reason := await tell()) is not None:
+                return reason
+        return None
 
     return attrs.evolve(made, on_open=tell_open, on_lost=lost)

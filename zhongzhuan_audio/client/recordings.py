@@ -295,9 +295,7 @@ class RecordingCalls(ChannelCalls):
             if need is not None:
                 return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)
             if preparing.listens:
-                return await self._ask_and_review(
-                    upload.source, upload.audio_s, model, fields, preparing, ask_for, on_progress
-                )
+                return await self._ask_and_review(upload.source, model, fields, preparing, ask_for, on_progress)
             return await flag(await ask(upload))
         finally:
             upload.source.close()

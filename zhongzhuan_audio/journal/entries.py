@@ -18,6 +18,7 @@ __all__ = [
     "Claim",
     "Stamp",
     "State",
+    "answer_to",
     "begin_run",
     "bury",
     "claim",
@@ -172,6 +173,12 @@ def state_of(connection: sqlite3.Connection, key: bytes) -> State | None:
     """Return how far a question is; None where it was never asked."""
     state: State | None = _row(connection, key)[0]
     return state
+
+
+def answer_to(connection: sqlite3.Connection, key: bytes) -> Transcription | None:
+    """Return the answer to a question; None where there is none."""
+    state, _, answer, _ = _row(connection, key)
+    return Claim(found="done", answer=answer).transcription() if state == "done" else None
 
 
 def digest_of(connection: sqlite3.Connection, stamp: Stamp) -> bytes | None:

@@ -162,6 +162,14 @@ class Journal:
                 await self.release(key)
             raise
 
+    async def answer_to(self, key: bytes) -> Transcription | None:
+        """Return the answer to a question; None where there is none yet. Nothing is claimed.
+
+        Raises:
+            JournalError: It cannot be read.
+        """
+        return await self._do(partial(entries.answer_to, key=key))
+
     async def finish(self, key: bytes, transcription: Transcription) -> None:
         """Keep an answer.
 

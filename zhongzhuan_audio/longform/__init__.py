@@ -1,7 +1,7 @@
 """Recordings longer than a relay takes: cut into pieces, and their transcripts put together again."""
 
 from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
-from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces
+from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces, pieces_to_ask
 from zhongzhuan_audio.longform.reviewing import flag, review
 from zhongzhuan_audio.longform.stitching import stitch
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
@@ -15,6 +15,7 @@ __all__ = [
     "find_suspicious",
     "flag",
     "measure_coverage",
+    "pieces_to_ask",
     "plan_pieces",
     "review",
     "stitch",

@@ -15,7 +15,7 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Context
 from zhongzhuan_audio.threads import in_thread
 
-__all__ = ["AskForPiece", "ask_for_pieces", "with_rest"]
+__all__ = ["AskForPiece", "ask_for_pieces", "pieces_to_ask", "with_rest"]
 
 AskForPiece: TypeAlias = Callable[[Piece, str | None], Awaitable[Transcription]]
 """Asks for a piece, with the text before it where that is known."""
@@ -62,7 +62,7 @@ async def ask_for_pieces(
                 continue
             answers[piece.index] = answer
             if context == "sequential":
-                before = answer.text[-_TAIL_CHARS:]
+                before = _tail(answer)
 
     workers = 1 if context == "sequential" else min(at_once, len(plan.pieces))
     tasks = [asyncio.ensure_future(go_through(pieces)) for _ in range(workers)]
@@ -77,6 +77,30 @@ async def ask_for_pieces(
     if failed and (not allow_gaps or len(failed) == len(plan.pieces)):
         raise with_rest(failed[0], whole)
     return whole
+
+
+async def pieces_to_ask(
+    plan: Plan, known: Callable[[Piece, str | None], Awaitable[Transcription | None]], *, context: Context
+) -> tuple[Piece, ...]:
+    """Return the pieces that have no answer yet.
+
+    Args:
+        plan: The pieces.
+        known: Returns the answer to a piece, with the text before it where that matters; None where there is none.
+        context: In what order they are asked for: one after another, all after the first without an answer are asked.
+    """
+    before: str | None = None
+    for at, piece in enumerate(plan.pieces if context == "sequential" else ()):
+        if (answer := await known(piece, before)) is None:
+            return plan.pieces[at:]
+        before = _tail(answer)
+    if context == "sequential":
+        return ()
+    return tuple([piece for piece in plan.pieces if await known(piece, None) is None])
+
+
+def _tail(answer: Transcription) -> str:
+    return answer.text[-_TAIL_CHARS:]
 
 
 def with_rest(error: ZhongzhuanError, whole: Transcription) -> ZhongzhuanError:

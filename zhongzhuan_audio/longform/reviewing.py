@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -54,6 +54,7 @@ async def review(
     lengths: Lengths,
     first: int,
     at_once: int,
+    may_ask: Callable[[float], bool],
 ) -> Transcription:
     """Look into a transcript, and have put in what it lacks, where that is wanted.
 
@@ -66,6 +67,7 @@ async def review(
         lengths: How long such a stretch may be.
         first: Index of the first stretch.
         at_once: How many may be under way side by side.
+        may_ask: Whether there is room for so many seconds more; a stretch that has none stays as it is.
 
     Raises:
         ZhongzhuanError: A stretch failed, and gaps are not allowed; `partial` is the transcript without it.
@@ -74,6 +76,7 @@ async def review(
     if not preparing.refill:
         return found
     plan = plan_refill(found, duration, speech, lengths, first=first)
+    plan = attrs.evolve(plan, pieces=tuple([piece for piece in plan.pieces if may_ask(piece.duration_s)]))
     if not plan.pieces:
         return found
     failure: ZhongzhuanError | None = None

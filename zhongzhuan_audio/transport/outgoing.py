@@ -90,8 +90,8 @@ class Outgoing(Protocol):
         """
         ...
 
-    async def lost(self) -> None:
-        """Take note that an attempt may have been billed, before the next one."""
+    async def lost(self) -> str | None:
+        """Take note that an attempt may have been billed, before the next one; return why there must be none."""
         ...
 
 
@@ -131,10 +131,9 @@ class Upload:
             on_connection=on_connection,
         )
 
-    async def lost(self) -> None:
+    async def lost(self) -> str | None:
         """Tell whoever keeps count."""
-        if self.source.on_lost is not None:
-            await self.source.on_lost()
+        return None if self.source.on_lost is None else await self.source.on_lost()
 
 
 @attrs.frozen(kw_only=True)

@@ -200,9 +200,12 @@ class Pipeline:
         if len(call.attempts) > call.told_lost and call.attempts[-1].billed == "maybe":
             call.told_lost = len(call.attempts)
             try:
-                await call.outgoing.lost()
+                reason = await call.outgoing.lost()
             except ZhongzhuanError as error:
                 raise call.sum_up(error) from None
+            if reason is not None:
+                assert call.last is not None
+                raise call.sum_up(call.last, reason)
 
     async def _try(self, call: Call, receive: Receive[T]) -> tuple[T] | ZhongzhuanError:
         """Make one attempt; return the result in a tuple, or the error that the attempt ended in.

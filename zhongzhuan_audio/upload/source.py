@@ -6,7 +6,7 @@ import inspect
 import io
 import os
 import stat
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import suppress
 from mmap import mmap
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -16,8 +16,8 @@ from aiohttp import BodyPartReader
 
 from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
-from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Enclosing, Openable
+from zhongzhuan_audio.upload.book import Book
 from zhongzhuan_audio.upload.daemons import close_in_daemon_thread, in_daemon_thread
 from zhongzhuan_audio.upload.faults import explained
 from zhongzhuan_audio.upload.mapped import MappedReader
@@ -35,11 +35,11 @@ from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file
 if TYPE_CHECKING:
     from zhongzhuan_audio.audio.duration import Probe
 
-__all__ = ["AsyncReadable", "AudioFile", "Enclosing", "Openable", "Source", "open_source"]
+__all__ = ["AsyncReadable", "AudioFile", "Enclosing", "OnLost", "Openable", "Source", "open_source"]
 
 
-KeepPiece: TypeAlias = "Callable[[Source, str, Sequence[Field], Callable[[Source], Awaitable[Any]]], Awaitable[Any]]"
-"""Of a piece: what goes out, which piece it is ("" is the whole, as it is), its fields, and what asks for it."""
+OnLost: TypeAlias = Callable[[], Awaitable[str | None]]
+"""Returns why it must not be sent once more; None where it may."""
 
 # A terminal that is read does not become the one that ends this process when it hangs up.
 _FLAGS: int = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_BINARY", "O_CLOEXEC", "O_NOCTTY"))
@@ -63,10 +63,10 @@ class Source:
     _close: Callable[[], None] = attrs.field(default=lambda: None, alias="close")
     _on_open: Callable[[], object] = attrs.field(default=lambda: None, alias="on_open")
     """Called when a pass over the bytes begins, as each attempt to send them does."""
-    on_lost: Callable[[], Awaitable[None]] | None = None
+    on_lost: OnLost | None = None
     """Awaited before they are sent once more after an attempt that may have been billed."""
-    keep_piece: KeepPiece | None = None
-    """Where it is cut: keeps the answer to each piece, or gives back one that was kept."""
+    book: Book[Source] | None = None
+    """Where something else goes out in its place: who is to know."""
 
     def tell_open(self) -> None:
         """Take note that a pass over the bytes begins, of these or of what stands for them."""

@@ -1,0 +1,192 @@
+"""Recordings that a relay would not take as they are, on the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import wave
+
+import pytest
+
+from zhongzhuan_audio.cli import run
+from zhongzhuan_audio.relay import ScriptedAnswer
+
+pytest.importorskip("av")
+
+WRONG = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
+SMALL = ("--max-upload-bytes", "65536")
+"""Some ten seconds of MP3."""
+
+
+def wav(seconds: float) -> bytes:
+    """Return silence."""
+    kept = io.BytesIO()
+    with wave.open(kept, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(round(seconds * 16_000) * 2))
+    return kept.getvalue()
+
+
+@pytest.fixture
+def talks(folder):
+    """One that goes as it is, one to be compressed, one to be cut, one to be converted."""
+    place = folder / "talks"
+    place.mkdir()
+    for name, seconds in (("short.wav", 1.0), ("middle.wav", 4.0), ("long.wav", 40.0)):
+        (place / name).write_bytes(wav(seconds))
+    (place / "film.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(200))
+    return place
+
+
+def test_a_dry_run_says_what_would_be_made_of_them(relay, talks, capsys):
+    """And counts requests and minutes with it; nothing is decoded or sent."""
+    assert run(["transcribe", "talks", "--dry-run", *SMALL]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "4 would be sent, in about 8 requests: 0.8 minutes of audio, and 1 of unknown length",
+        "of these, 1 would be compressed, 1 would be converted, 1 would be cut",
+    ]
+    assert run(["transcribe", "talks", "--dry-run", "--json", *SMALL]) == 0
+    *rows, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = {row["source"]: (row.get("reason"), row.get("pieces")) for row in rows}
+    assert told == {
+        "talks/film.mov": ("format", 1),
+        "talks/long.wav": ("size", 5),
+        "talks/middle.wav": ("size", 1),
+        "talks/short.wav": (None, None),
+    }
+    counts = ("requests", "to_convert", "to_compress", "to_cut", "needs_extra")
+    assert [summary["summary"][name] for name in counts] == [8, 1, 1, 1, None]
+    assert run(["transcribe", "talks", "--dry-run", "--prepare", "never", *SMALL]) == 0
+    assert "of these" not in capsys.readouterr().out
+    assert relay.request_count == 0
+
+
+def test_a_dry_run_needs_no_extra_and_says_that_it_is_needed(talks):
+    """What would fail for want of it is told, and the exit code says so."""
+    code = (
+        "import sys\n"
+        "for name in ('av', 'numpy', 'pysilk', 'faster_whisper', 'onnxruntime'): sys.modules[name] = None\n"
+        "from zhongzhuan_audio.cli import run\n"
+        "sys.exit(run(sys.argv[1:]))\n"
+    )
+    argv = [sys.executable, "-c", code, "transcribe", "talks", "--dry-run", *SMALL]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("but ")
+    assert "pip install 'zhongzhuan-audio[media]'" in last
+    done = subprocess.run([*argv, "--prepare", "never"], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "media" in done.stdout) == (0, False)
+
+
+@pytest.fixture
+def talk(folder):
+    """A recording that goes out in five pieces."""
+    (folder / "talk.wav").write_bytes(wav(40.0))
+    return folder
+
+
+ASK = ("transcribe", "talk.wav", *SMALL, "--context", "sequential")
+
+
+def failing_at_the_third(scripted_engine):
+    """Have the third piece refused, and all others answered."""
+    scripted_engine.script("one", "two", WRONG, "four", "five", "six")
+
+
+def test_what_there_is_of_a_failed_recording_is_kept_until_the_whole_is_there(
+    relay, scripted_engine, talk, transcripts, capsys
+):
+    """Under a name that is no transcript's, with its gaps in each; the next run pays for the rest alone."""
+    failing_at_the_third(scripted_engine)
+    argv = [*ASK, "--output-dir", "out", "--format", "text,srt,json"]
+    assert run(argv) == 1
+    written = transcripts(talk / "out")
+    assert sorted(written) == ["talk.partial.json", "talk.partial.srt", "talk.partial.txt"]
+    assert written["talk.partial.txt"].startswith("[partial transcript: nothing of 0:00:")
+    assert written["talk.partial.txt"].endswith("\none two\n")
+    assert "[partial transcript: nothing of this]" in written["talk.partial.srt"]
+    assert json.loads(written["talk.partial.json"])["partial"].startswith("[partial transcript:")
+    err = capsys.readouterr().err
+    assert "talk.wav: what there is of it, without 0:00:" in err
+    assert "is in out/talk.partial.txt, out/talk.partial.srt, out/talk.partial.json" in err
+    sent = relay.request_count
+    assert run(argv) == 0
+    assert sorted(transcripts(talk / "out")) == ["talk.json", "talk.srt", "talk.txt"]
+    assert transcripts(talk / "out")["talk.txt"].startswith("one two four")
+    assert relay.request_count == sent + 3
+
+
+def test_the_report_tells_the_gaps(relay, scripted_engine, talk, folder):
+    """Where it is, and what is missing, in both of its files."""
+    failing_at_the_third(scripted_engine)
+    (folder / "more").mkdir()
+    (folder / "talk.wav").rename(folder / "more" / "talk.wav")
+    assert run(["transcribe", "more", *ASK[2:], "--output-dir", "out"]) == 1
+    (row,) = json.loads((folder / "out" / "report.json").read_text())
+    assert (row["status"], row["outputs"], row["partial"]) == ("failed", [], ["out/talk.partial.txt"])
+    assert len(row["gaps"]) == 1
+    assert row["gaps"][0].startswith("0:00:")
+    with (folder / "out" / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        (told,) = csv.DictReader(file)
+    assert [[told["gaps"]], [told["partial"]]] == [row["gaps"], row["partial"]]
+
+
+def test_less_does_not_replace_more(relay, scripted_engine, talk, transcripts):
+    """Of two failed runs, what the better one had stays; so does a file that is no partial transcript."""
+    (talk / "out").mkdir()
+    (talk / "out" / "talk.partial.txt").write_text("a talk about a partial.wav")
+    failing_at_the_third(scripted_engine)
+    argv = [*ASK, "--output-dir", "out", "--no-resume"]
+    assert run(argv) == 1
+    kept = transcripts(talk / "out")["talk.partial-2.txt"]
+    scripted_engine.script("one", WRONG)
+    assert run(argv) == 1
+    assert transcripts(talk / "out") == {
+        "talk.partial.txt": "a talk about a partial.wav",
+        "talk.partial-2.txt": kept,
+    }
+    scripted_engine.script("one")
+    assert run(argv) == 0
+    assert sorted(transcripts(talk / "out")) == ["talk.partial.txt", "talk.txt"]
+
+
+def test_gaps_that_are_allowed_are_told(relay, scripted_engine, talk, transcripts, capsys):
+    """It is the transcript, by its own name, and a line says what is missing."""
+    failing_at_the_third(scripted_engine)
+    assert run([*ASK, "--output-dir", "out", "--allow-gaps"]) == 0
+    assert list(transcripts(talk / "out")) == ["talk.txt"]
+    assert "talk.wav: there is nothing of 0:00:" in capsys.readouterr().err
+    failing_at_the_third(scripted_engine)
+    (talk / "out" / "talk.partial.txt").write_text("[partial transcript: more than that]")
+    assert run([*ASK, "--output-dir", "out", "--allow-gaps", "--no-resume"]) == 0
+    assert sorted(transcripts(talk / "out")) == ["talk.partial.txt", "talk.txt"]
+
+
+def test_a_recording_of_such_a_name_keeps_its_transcript(relay, scripted_engine, talk, transcripts):
+    """The partial one gets another."""
+    (talk / "talk.partial.wav").write_bytes(wav(1.0))
+    failing_at_the_third(scripted_engine)
+    argv = ["transcribe", "talk.wav", "talk.partial.wav", *ASK[2:], "--output-dir", "out", "--concurrency", "1"]
+    assert run(argv) == 1
+    assert {"talk.partial.txt", "talk.partial-2.txt"} <= set(transcripts(talk / "out"))
+    assert "partial transcript" not in transcripts(talk / "out")["talk.partial.txt"]
+
+
+def test_without_a_place_it_is_shown_and_still_a_failure(relay, scripted_engine, talk, capsys):
+    """On stderr, since what is on stdout is taken for the whole; as JSON it is on its line."""
+    failing_at_the_third(scripted_engine)
+    assert run(list(ASK)) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "what there is of it, without 0:00:" in err
+    assert err.splitlines()[-1] == "one two"
+    failing_at_the_third(scripted_engine)
+    assert run([*ASK, "--json"]) == 1
+    row = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (row["status"], row["text"], len(row["gaps"])) == ("failed", "one two", 1)
