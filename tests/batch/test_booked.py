@@ -129,6 +129,15 @@ async def test_what_there_is_no_room_for_is_not_begun(relay: LocalRelay, client:
     assert budget.left == before
 
 
+async def test_of_an_empty_budget_nothing_is_even_decoded(client: AsyncClient) -> None:
+    """And what is told is the recording's own length."""
+    broken = ("talk.mov", b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(400))
+    for budget in (Budget(requests=0), Budget(audio_minutes=0)):
+        first, second = await ask(client, [("talk.wav", FORTY), broken], budget=budget)
+        assert "the recording lasts 0.6667 minutes" in str(first.error)
+        assert isinstance(second.error, BudgetExceededError)
+
+
 async def test_a_piece_is_not_tried_again_past_the_budget(relay: LocalRelay, client: AsyncClient) -> None:
     """It says why; with room for one more request it is."""
     relay.faults.script(Fault("reset-after-upload", requests=(1,)))

@@ -278,8 +278,9 @@ def test_a_dry_run_sends_nothing(relay, calls, folder, monkeypatch, capsys):
 
 def test_a_dry_run_knows_the_journal(relay, scripted_engine, calls, folder, capsys):
     """What is done costs nothing; what failed would be sent again; another option makes it all new."""
-    refused = ScriptedAnswer(400, '{"error": {"message": "no"}}')
-    scripted_engine.script(lambda options: refused if options.filename == "d.wav" else "one")
+    refusal = ScriptedAnswer(400, '{"error": {"message": "no"}}')
+    # By its name: a copy of what fails would be asked for in its place, and which is the second varies.
+    scripted_engine.script(lambda options: refusal if options.filename == "b.wav" else "one")
     argv = ["transcribe", "calls", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 1
     capsys.readouterr()

@@ -58,9 +58,9 @@ class Booked:
         """
         await self.place.plan(lengths_s, audio_s=audio_s)
 
-    def has_room(self, audio_s: float) -> bool:
-        """Set aside what one more request costs, if there is enough left."""
-        return self.place.again(audio_s) is None
+    def again(self, audio_s: float) -> str | None:
+        """Have one more request set aside; return why there is no room for it, if there is none."""
+        return self.place.again(audio_s)
 
     async def ask(
         self,
@@ -78,7 +78,7 @@ class Booked:
 
         async def lost() -> str | None:
             nonlocal tries
-            if (reason := self.place.again(audio_s)) is not None:
+            if (reason := self.again(audio_s)) is not None:
                 return reason
             tries += 1
             return None if standing.on_lost is None else await standing.on_lost()

@@ -89,7 +89,7 @@ class Place(Standing):
         await self._turns.acquire()
         self._has_turn = True
         if has_plan:
-            self._held = await self._purse.hold_all((_LEAST_S,))
+            self._held = await self._purse.hold_all((_LEAST_S,), told_s=audio_s)
             return retries
         self._held = await self._purse.hold(audio_s, retries)
         return retries if self._held is None else self._held.requests - 1
@@ -108,7 +108,7 @@ class Place(Standing):
         # Whoever waits holds nothing: two that wait for each other would do so for ever.
         held, self._held = self._held, None
         self._purse.give_back(held, _NOTHING)
-        self._held = await self._purse.hold_all(lengths_s)
+        self._held = await self._purse.hold_all(lengths_s, told_s=sum(lengths_s))
         self._charged = _NOTHING
 
     def again(self, audio_s: float) -> str | None:
@@ -127,7 +127,7 @@ class Place(Standing):
     def tell_lost_before(self, which: str, lost: int) -> None:
         """Take note of how many requests for a piece gave nothing in earlier runs."""
         self._lost_before[which] = lost
-        self.lost_before = max(self.lost_before, sum(self._lost_before.values()))
+        self.lost_before: int = max(self.lost_before, sum(self._lost_before.values()))
 
     def settle(self, charged: int | None) -> float | None:
         """Settle with the budget, once, and return what was sent in the recording's place.

@@ -42,13 +42,17 @@ class Purse:
         """
         return await self._hold(lambda budget: budget.hold(audio_s, retries), audio_s, 1)
 
-    async def hold_all(self, lengths_s: Sequence[float]) -> Hold | None:
+    async def hold_all(self, lengths_s: Sequence[float], *, told_s: float | None) -> Hold | None:
         """Set aside several requests; None where there is no budget.
+
+        Args:
+            lengths_s: Of each, in seconds.
+            told_s: Seconds of audio, as the error is to tell them; None where these are not known.
 
         Raises:
             BudgetExceededError: There is not enough for all of them, and no more input is taken.
         """
-        return await self._hold(lambda budget: budget.hold_all(lengths_s), sum(lengths_s), len(lengths_s))
+        return await self._hold(lambda budget: budget.hold_all(lengths_s), told_s, len(lengths_s))
 
     def give_back(self, held: Hold | None, charged: Hold) -> None:
         """Settle with the budget.

@@ -371,7 +371,7 @@ async def _booked(
 def _may_ask(source: Source) -> Callable[[float], bool]:
     """Return what tells whether as many more seconds may be asked for."""
     book = source.book
-    return (lambda _: True) if book is None else book.has_room
+    return lambda audio_s: book is None or book.again(audio_s) is None
 
 
 def unread(source: Source) -> Source:

@@ -26,7 +26,7 @@ class Book(Protocol[S]):
         ...
 
     async def plan(self, lengths_s: Sequence[float], *, audio_s: float) -> None:
-        """Wait, before anything is sent, until all that is to be sent may be.
+        """Wait, once, before anything is sent, until all that is to be sent may be.
 
         Args:
             lengths_s: Of each request, of all channels, in seconds.
@@ -37,8 +37,8 @@ class Book(Protocol[S]):
         """
         ...
 
-    def has_room(self, audio_s: float) -> bool:
-        """Set aside what one more request costs, if there is enough left.
+    def again(self, audio_s: float) -> str | None:
+        """Have one more request counted, beside those of the plan; return why there is no room for it, or None.
 
         Args:
             audio_s: Its length in seconds.
