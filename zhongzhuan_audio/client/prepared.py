@@ -15,6 +15,7 @@ from zhongzhuan_audio.longform import (
     find_suspicious,
     measure_coverage,
     plan_pieces,
+    snap_to_speech,
 )
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
 from zhongzhuan_audio.models import Preparation, Span, Transcription
@@ -213,6 +214,7 @@ def _for(source: Source, made: Source) -> Source:
 def _looked_into(transcription: Transcription, speech: Sequence[Span]) -> Transcription:
     if not transcription.segments:
         return transcription
+    transcription = snap_to_speech(transcription, speech)
     return attrs.evolve(
         transcription,
         warnings=find_suspicious(transcription, speech),

@@ -2,6 +2,7 @@
 
 from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces
+from zhongzhuan_audio.longform.snapping import snap_to_speech
 from zhongzhuan_audio.longform.stitching import stitch
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 
@@ -14,5 +15,6 @@ __all__ = [
     "find_suspicious",
     "measure_coverage",
     "plan_pieces",
+    "snap_to_speech",
     "stitch",
 ]
