@@ -104,6 +104,13 @@ def bulk(session: nox.Session) -> None:
     _run(session, "python", "tests/bench/batch.py", *session.posargs)
 
 
+@nox.session(reuse_venv=True, default=False)
+def bench(session: nox.Session) -> None:
+    """Measure uploads beside other clients and a program in C; needs a C compiler."""
+    session.install("--quiet", "--upgrade", ".", "openai[aiohttp]", "httpx", "matplotlib", "trustme")
+    session.run("python", "tests/bench/speed/bench.py", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False)
 def long(session: nox.Session) -> None:
     """Have 16 minutes transcribed in pieces, from four formats, and see how well they and their times are heard."""

@@ -13,7 +13,6 @@ from zhongzhuan_audio.models import ServerSentEvent, TranscriptDone, TranscriptE
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.anything import raise_for_error
 from zhongzhuan_audio.protocol.body import media_type, parse_json
-from zhongzhuan_audio.protocol.classify import classify
 from zhongzhuan_audio.protocol.response import decode_transcription
 from zhongzhuan_audio.protocol.sse import DONE, EventStreamParser, looks_like_events
 from zhongzhuan_audio.protocol.transcript_events import TranscriptAssembler, event_error
@@ -45,6 +44,8 @@ class _Feed:
         """
         stream, head = self.stream, b""
         if not 200 <= stream.status < 300:  # noqa: PLR2004 - the bounds of 2xx
+            from zhongzhuan_audio.protocol.classify import classify
+
             raise classify(await stream.rest(b""), now=now)
         labelled = media_type(stream.headers) == "text/event-stream"
         while not _shows_its_kind(head, labelled=labelled) and (chunk := await stream.chunk()):

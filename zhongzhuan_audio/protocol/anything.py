@@ -12,9 +12,8 @@ from urllib.parse import unquote, urlencode
 from zhongzhuan_audio.errors import APIError, ConfigurationError
 from zhongzhuan_audio.models import Response
 from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.blank import is_blank
 from zhongzhuan_audio.protocol.body import NOT_JSON, decode_body, is_page, parse_json
-from zhongzhuan_audio.protocol.classify import classify, error_in_success
-from zhongzhuan_audio.protocol.complaint import is_blank
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.unusable import page_error
 
@@ -136,6 +135,8 @@ def raise_for_error(answer: Answer, *, now: Callable[[], datetime]) -> tuple[str
         InvalidResponseError: It is a web page: the address leads to a relay's site, and not to its API.
     """
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the bounds of 2xx
+        from zhongzhuan_audio.protocol.classify import classify
+
         raise classify(answer, now=now)
     text, readable = decode_body(answer.body, answer.headers)
     value = parse_json(text) if text.lstrip()[:1] in {"{", "["} else NOT_JSON
@@ -159,4 +160,6 @@ def told_error(answer: Answer, value: Any, *, now: Callable[[], datetime]) -> AP
     failed = any(value.get(name) is False or value.get(name) == "false" for name in ("success", "code"))
     if is_blank(value.get("error")) and not failed:
         return None
+    from zhongzhuan_audio.protocol.classify import error_in_success
+
     return error_in_success(answer, value, now=now)

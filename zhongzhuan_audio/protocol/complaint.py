@@ -8,9 +8,10 @@ from typing import Any
 
 import attrs
 
+from zhongzhuan_audio.protocol.blank import NOTHING
 from zhongzhuan_audio.protocol.body import NOT_JSON, page_title, parse_json
 
-__all__ = ["Complaint", "is_blank", "read_complaint"]
+__all__ = ["Complaint", "read_complaint"]
 
 _MAX_DEPTH = 4
 _ERROR_KEYS = ("error", "errors", "err", "detail", "response", "header")
@@ -26,8 +27,6 @@ _MESSAGE_KEYS = (
     "title",
 )
 _REQUEST_ID_KEYS = ("request_id", "requestId", "RequestId")
-_BLANK = frozenset({"", "null", "none", "nil", "<nil>", "undefined"})
-"""How Go, Python and JavaScript write "nothing" into a string."""
 
 _REQUEST_ID = re.compile(
     r"[(（\[]\s*(?:request|请求|trace)[\s_-]*id\s*[:：=]?\s*([^\s()（）\[\]]{1,200})\s*[)）\]]\s*$", re.IGNORECASE
@@ -84,15 +83,6 @@ def read_complaint(value: Any, *, depth: int = 0) -> Complaint:
         request_id=next((name for key in _REQUEST_ID_KEYS if (name := _name(whole.get(key)))), None),
         depth=depth,
     )
-
-
-def is_blank(value: Any) -> bool:
-    """Tell whether an ``error`` field says that there is none: null, empty, or an object of nothing but such fields."""
-    if isinstance(value, Mapping):
-        return all(is_blank(item) for item in value.values())
-    if isinstance(value, str):
-        return value.strip().lower() in _BLANK
-    return not value
 
 
 def _told(message: str, *, request_id: str | None = None, depth: int, **names: str | None) -> Complaint:
@@ -160,13 +150,13 @@ def _messages(fields: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[s
 def _words(value: Any) -> str:
     """Return a message as text: a string, a list of them, or the messages of a list of objects; else empty."""
     if isinstance(value, str):
-        return "" if value.strip().lower() in _BLANK else value
+        return "" if value.strip().lower() in NOTHING else value
     if isinstance(value, list):
         each = (item.get("msg") or item.get("message") if isinstance(item, dict) else item for item in value[:20])
         return "; ".join(item for item in each if isinstance(item, str) and item)
     if isinstance(value, dict):
         each = (value.get(key) for key in ("message", "msg", "error"))
-        return next((item for item in each if isinstance(item, str) and item.strip().lower() not in _BLANK), "")
+        return next((item for item in each if isinstance(item, str) and item.strip().lower() not in NOTHING), "")
     return ""
 
 
@@ -175,7 +165,7 @@ def _name(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     text = value.strip() if isinstance(value, str) else str(value)
-    return None if text.lower() in _BLANK else text[:200]
+    return None if text.lower() in NOTHING else text[:200]
 
 
 def _snake(name: str) -> str:

@@ -30,8 +30,10 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     ``x-litellm-call-id``.
     """
     for name in _REQUEST_ID_NAMES:
-        value = "".join(char for char in headers.get(name, "") if char.isprintable()).strip()
-        if value:
+        value = headers.get(name, "")
+        if not value.isprintable():
+            value = "".join(char for char in value if char.isprintable())
+        if value := value.strip():
             return mask_keys(value)[:_REQUEST_ID_CHARS]
     return None
 

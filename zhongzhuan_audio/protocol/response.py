@@ -16,6 +16,7 @@ import attrs
 from zhongzhuan_audio.models import Segment, Transcription
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.protocol.answer import Answer
+from zhongzhuan_audio.protocol.blank import is_blank
 from zhongzhuan_audio.protocol.body import (
     NOT_JSON,
     decode_body,
@@ -25,8 +26,6 @@ from zhongzhuan_audio.protocol.body import (
     parse_json,
     tidy,
 )
-from zhongzhuan_audio.protocol.classify import classify, error_in_success
-from zhongzhuan_audio.protocol.complaint import is_blank
 from zhongzhuan_audio.protocol.gateways import is_never_said, is_written_by_gateways
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.transcript import structure_transcription
@@ -72,6 +71,8 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
         InvalidResponseError: The answer is a web page, empty, cut off, or something else.
     """
     if not 200 <= answer.status < 300:  # noqa: PLR2004 - the bounds of 2xx
+        from zhongzhuan_audio.protocol.classify import classify
+
         raise classify(answer, now=now)
     body, readable = decode_body(answer.body, answer.headers)
     text = body.strip()
@@ -98,6 +99,8 @@ def _from_object(
     transcription = None if fields is None else structure_transcription(fields)
     has_words = transcription is not None and bool(transcription.text or transcription.segments)
     if _says_error(value, has_words=has_words, has_transcript=transcription is not None):
+        from zhongzhuan_audio.protocol.classify import error_in_success
+
         error = error_in_success(answer, value, now=now)
         # Whatever went wrong, somebody has listened.
         error.billed = "maybe" if has_words else error.billed

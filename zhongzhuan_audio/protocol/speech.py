@@ -19,7 +19,6 @@ from zhongzhuan_audio.errors import (
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.anything import encode_json, raise_for_error
 from zhongzhuan_audio.protocol.body import decode_body, media_type, tidy
-from zhongzhuan_audio.protocol.classify import classify
 from zhongzhuan_audio.protocol.form import check_text
 from zhongzhuan_audio.protocol.known_models import check_speech_model_takes
 from zhongzhuan_audio.protocol.lacking import lacking_error, says_lacking
@@ -128,6 +127,8 @@ def speech_refusal(answer: Answer, *, now: Callable[[], datetime]) -> APIError:
         answer: The whole answer.
         now: Clock giving an aware datetime, for a Retry-After that is a date.
     """
+    from zhongzhuan_audio.protocol.classify import classify
+
     error = classify(answer, now=now)
     lacks = isinstance(error, NotFoundError) or (
         isinstance(error, (BadRequestError, UpstreamError)) and says_lacking(error.message)

@@ -6,14 +6,10 @@ word whose times cannot be read is left out, since a time that nobody gave would
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from zhongzhuan_audio.models import Logprob, Segment, Transcription, Usage, Word
-
-if TYPE_CHECKING:
-    from cattrs import Converter
 
 __all__ = ["structure_transcription"]
 
@@ -30,46 +26,29 @@ def structure_transcription(fields: Mapping[str, Any]) -> Transcription:
     Args:
         fields: The object; ``text``, where it has one, is a string.
     """
-    # Without "text" cattrs would refuse the whole; an empty one is for the caller to judge.
-    return _converter().structure(fields if "text" in fields else {**fields, "text": ""}, Transcription)
-
-
-@functools.cache
-def _converter() -> Converter:
-    # cattrs takes a tenth of a second to import, and a program may never get as far as an answer.
-    from cattrs import Converter
-    from cattrs.gen import make_dict_structure_fn, override
-
-    converter = Converter(detailed_validation=False)
-
-    def by(read: Callable[[Any], Any]) -> Any:
-        return override(struct_hook=lambda value, _: read(value))
-
-    read_usage = make_dict_structure_fn(
-        Usage,
-        converter,
-        type=by(_optional_text),
-        seconds=by(_number),
-        input_tokens=by(_whole),
-        output_tokens=by(_whole),
-        total_tokens=by(_whole),
+    get = fields.get
+    return Transcription(
+        text=_text(get("text")),
+        language=_optional_text(get("language")),
+        duration=_duration(get("duration")),
+        segments=_segments(get("segments")),
+        words=_words(get("words")),
+        logprobs=_logprobs(get("logprobs")),
+        usage=_usage(get("usage")),
     )
-    read_transcription = make_dict_structure_fn(
-        Transcription,
-        converter,
-        text=by(_text),
-        language=by(_optional_text),
-        duration=by(_duration),
-        segments=by(_segments),
-        words=by(_words),
-        logprobs=by(_logprobs),
-        usage=by(lambda value: read_usage(value, Usage) if value and isinstance(value, dict) else None),
-        body=override(omit=True),
-        request_id=override(omit=True),
-        attempts=override(omit=True),
+
+
+def _usage(value: Any) -> Usage | None:
+    if not value or not isinstance(value, dict):
+        return None
+    get = value.get
+    return Usage(
+        type=_optional_text(get("type")),
+        seconds=_number(get("seconds")),
+        input_tokens=_whole(get("input_tokens")),
+        output_tokens=_whole(get("output_tokens")),
+        total_tokens=_whole(get("total_tokens")),
     )
-    converter.register_structure_hook(Transcription, read_transcription)
-    return converter
 
 
 def _segments(value: Any) -> tuple[Segment, ...]:

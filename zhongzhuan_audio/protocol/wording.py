@@ -7,8 +7,9 @@ litellm's exceptions, and DashScope's and Azure's error codes, which relays pass
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
+from typing import TypeAlias
 
 from zhongzhuan_audio.errors import (
     APIError,
@@ -245,8 +246,18 @@ _STATUSES: dict[int, _Kind] = {
 }
 """Statuses that say more than their hundred does."""
 
-_COMPILED_NAMES = tuple((re.compile("|".join(patterns)), kind) for kind, patterns in _NAMES)
-_COMPILED_PHRASES = tuple((re.compile("|".join(patterns), re.IGNORECASE), kind) for kind, patterns in _PHRASES)
+_Table: TypeAlias = tuple[tuple[re.Pattern[str], _Kind], ...]
+
+
+@functools.cache
+def _names() -> _Table:
+    # Compiled when the first error comes: it takes longer than all else of this package's import.
+    return tuple((re.compile("|".join(patterns)), kind) for kind, patterns in _NAMES)
+
+
+@functools.cache
+def _phrases() -> _Table:
+    return tuple((re.compile("|".join(patterns), re.IGNORECASE), kind) for kind, patterns in _PHRASES)
 
 
 def kind_of_name(name: str | None) -> _Kind | None:
@@ -254,12 +265,12 @@ def kind_of_name(name: str | None) -> _Kind | None:
     if name is None:
         return None
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    return _first(_COMPILED_NAMES, re.sub(r"\W+", "_", snake).lower().strip("_"), whole=True)
+    return _first(_names(), re.sub(r"\W+", "_", snake).lower().strip("_"), whole=True)
 
 
 def kind_of_words(message: str) -> _Kind | None:
     """Return what a message says, or None where no known phrase is in it."""
-    return _first(_COMPILED_PHRASES, message, whole=False)
+    return _first(_phrases(), message, whole=False)
 
 
 def kind_of_status(status: int) -> _Kind:
@@ -268,7 +279,7 @@ def kind_of_status(status: int) -> _Kind:
     return _STATUSES.get(status) or by_hundred.get(status // 100, UpstreamError)
 
 
-def _first(table: Iterable[tuple[re.Pattern[str], _Kind]], text: str, *, whole: bool) -> _Kind | None:
+def _first(table: _Table, text: str, *, whole: bool) -> _Kind | None:
     for pattern, kind in table:
         if pattern.fullmatch(text) if whole else pattern.search(text):
             return kind

@@ -24,7 +24,7 @@ def _or_now(since: float | None) -> float:
     return time.monotonic() if since is None else since
 
 
-@attrs.define(kw_only=True)
+@attrs.define(kw_only=True, on_setattr=attrs.setters.NO_OP)
 class Call:
     """One call: its attempts, what each endpoint has said to it, and the attempt that runs now."""
 

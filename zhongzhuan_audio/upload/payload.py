@@ -15,6 +15,7 @@ from zhongzhuan_audio.errors import Billed, TimedOutError
 from zhongzhuan_audio.upload.incoming import Incoming
 from zhongzhuan_audio.upload.movement import moving
 from zhongzhuan_audio.upload.readers import Reader
+from zhongzhuan_audio.upload.turns import CHUNK_BYTES, Turns
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -23,21 +24,7 @@ if TYPE_CHECKING:
 
     from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["CHUNK_BYTES", "Progress", "UploadPayload"]
-
-CHUNK_BYTES = 256 * 1024
-"""The largest buffer of one upload, and the size up to which a whole body goes out as one write."""
-
-_LEAST_BYTES = 32 * 1024
-_TURN_BYTES = 2 * 1024 * 1024
-"""What all uploads together send in one turn of the loop, where their least is not more.
-
-Reading and sending it takes about 2 ms. (Measured with 64 uploads of 20 MB: 256 KiB each keep the loop 7 to 10 ms a
-turn, 64 KiB 3.5 to 4.5 ms, at no less a rate.)
-"""
-
-# The uploads that share the turns; a few more where several loops run.
-_under_way: set[UploadPayload] = set()
+__all__ = ["Progress", "UploadPayload"]
 
 # The connections that have carried a body of ours before.
 _used: weakref.WeakSet[BaseProtocol] = weakref.WeakSet()
@@ -158,17 +145,17 @@ class UploadPayload(Payload):
         transport = writer.transport
         if transport is None:
             raise ConnectionResetError("the connection closed before the upload began")
-        incoming = Incoming(transport)
-        _under_way.add(self)
+        incoming, turns = Incoming(transport), Turns.here()
+        turns.join()
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
         try:
-            buffer = memoryview(bytearray(max(_share(), len(self._prefix))))
+            buffer = memoryview(bytearray(max(turns.piece_bytes, len(self._prefix))))
             buffer[: len(self._prefix)] = self._prefix
             filled, total = len(self._prefix), self._source.size_bytes
             remaining = total
             while remaining:
-                room = buffer[filled : min(filled + remaining, max(filled, _share()))]
+                room = buffer[filled : min(filled + remaining, max(filled, turns.piece_bytes))]
                 await self._fill(reader, room, remaining=remaining)
                 filled += len(room)
                 remaining -= len(room)
@@ -180,15 +167,15 @@ class UploadPayload(Payload):
                 await self._drain(writer)
                 self._report(total - remaining)
                 # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
-                await asyncio.sleep(0)
-                if transport.get_write_buffer_size() or len(buffer) < _share():
-                    buffer = memoryview(bytearray(_share()))
+                await turns.next()
+                if transport.get_write_buffer_size() or len(buffer) < turns.piece_bytes:
+                    buffer = memoryview(bytearray(turns.piece_bytes))
                 filled = 0
             await incoming.let_in()
             await writer.write(self._suffix, drain=False)
             await self._drain(writer)
         finally:
-            _under_way.discard(self)
+            turns.leave()
             transport.set_write_buffer_limits()
 
     async def _fill(self, reader: Reader, room: memoryview, *, remaining: int) -> None:
@@ -225,9 +212,3 @@ class UploadPayload(Payload):
     def _report(self, sent_bytes: int) -> None:
         if self._on_progress is not None:
             self._on_progress(sent_bytes, self._source.size_bytes)
-
-
-def _share() -> int:
-    """Return how much an upload may send at a time: a power of two, so that it seldom changes."""
-    even = _TURN_BYTES // max(1, len(_under_way))
-    return min(CHUNK_BYTES, max(_LEAST_BYTES, 1 << (even.bit_length() - 1)))

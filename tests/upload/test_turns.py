@@ -1,0 +1,90 @@
+"""How uploads share a loop, without any upload."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from zhongzhuan_audio.upload.turns import CHUNK_BYTES, Turns
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("uploads", "piece"), [(0, 256), (1, 256), (32, 256), (33, 128), (64, 128), (65, 64), (256, 32), (5_000, 32)]
+)
+async def test_the_more_there_are_the_less_each_holds(uploads: int, piece: int) -> None:
+    """Together no more than 8 MiB, but never less than 32 KiB each."""
+    turns = Turns.here()
+    for _ in range(uploads):
+        turns.join()
+    assert turns.piece_bytes == piece * KIB
+    for _ in range(uploads):
+        turns.leave()
+    assert turns.piece_bytes == CHUNK_BYTES
+
+
+async def test_a_loop_has_one() -> None:
+    """Another loop has its own."""
+
+    async def theirs() -> Turns:
+        return Turns.here()
+
+    assert Turns.here() is Turns.here()
+    assert await asyncio.to_thread(asyncio.run, theirs()) is not Turns.here()
+
+
+async def passed_in(turns: Turns, uploads: int, rounds: int) -> list[list[int]]:
+    """Have uploads take so many turns each; return who had one, turn of the loop by turn."""
+    passed: list[list[int]] = [[]]
+    over = False
+
+    async def upload(number: int) -> None:
+        for _ in range(rounds):
+            await turns.next()
+            passed[-1].append(number)
+
+    async def watch() -> None:
+        while not over:
+            await asyncio.sleep(0)
+            passed.append([])
+
+    for _ in range(uploads):
+        turns.join()
+    watching = asyncio.create_task(watch())
+    await asyncio.gather(*(upload(number) for number in range(uploads)))
+    over = True
+    await watching
+    for _ in range(uploads):
+        turns.leave()
+    return [each for each in passed if each]
+
+
+async def test_no_more_pass_than_there_is_room_for() -> None:
+    """64 send 128 KiB each, so 16 to a turn, and all as often as each other."""
+    passed = await passed_in(Turns.here(), 64, 3)
+    assert {len(each) for each in passed} == {16}
+    assert [number for each in passed for number in each] == [*range(64)] * 3
+
+
+async def test_a_few_pass_in_every_turn() -> None:
+    """Nobody waits where all together are no more than a turn holds."""
+    assert [sorted(each) for each in await passed_in(Turns.here(), 8, 3)] == [[*range(8)]] * 3
+
+
+async def test_one_that_was_cancelled_takes_nobodys_turn() -> None:
+    """Its room goes to the next."""
+    turns = Turns.here()
+    for _ in range(64):
+        turns.join()
+    waiting = [asyncio.create_task(turns.next()) for _ in range(40)]
+    await asyncio.sleep(0)
+    for task in waiting[:30]:
+        task.cancel()
+    await asyncio.wait(waiting)
+    assert [task.cancelled() for task in waiting] == [True] * 30 + [False] * 10
+    async with asyncio.timeout(5):
+        await turns.next()
+    for _ in range(64):
+        turns.leave()
