@@ -112,6 +112,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False)
+def long(session: nox.Session) -> None:
+    """Have 16 minutes transcribed in pieces, from four formats, and see how well they and their times are heard."""
+    _run(session, "python", "tests/bench/long.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
 def fault_table(session: nox.Session) -> None:
     """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""
     _run(session, "python", "-m", "pytest", "--quiet", "tests/transport/test_faults_met.py", WRITE_FAULT_TABLE="1")

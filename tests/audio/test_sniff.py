@@ -62,6 +62,9 @@ def ebml(*elements: bytes) -> bytes:
         ("ogg", "vorbis", {"layout": "stereo"}, "ogg"),
         ("oga", "libopus", {}, "ogg"),
         ("wav", "pcm_s16le", {}, "wav"),
+        ("wav", "pcm_alaw", {"rate": 8_000}, "telephone wav"),
+        ("wav", "pcm_mulaw", {"rate": 8_000}, "telephone wav"),
+        ("mpeg", "mp2", {}, "mpeg"),
         ("mp4", "aac", {}, "mp4"),
         ("3gp", "aac", {}, "mp4"),
         ("ipod", "aac", {}, "m4a"),
@@ -85,6 +88,32 @@ def test_a_real_recording_is_recognised(container, codec, options, name):
     for head in (recording, recording[:HEAD_BYTES], recording[:64]):
         assert sniff(head).name == name
         assert describe_other(head) is None
+
+
+def test_a_transport_stream_is_recognised_by_its_packets():
+    """Those of a camera have four bytes more each; one sync byte, or three, are no stream."""
+    recording = record("mpegts", "aac")
+    assert sniff(recording[:HEAD_BYTES]).name == "ts"
+    packets = [recording[at : at + 188] for at in range(0, len(recording), 188)]
+    assert sniff(b"".join(b"\0\0\0\0" + packet for packet in packets)).name == "ts"
+    assert sniff(recording[: 3 * 188]) is None
+    assert sniff(b"G" + b"o" * 4000) is None
+
+
+@pytest.mark.parametrize(("tag", "name"), [(6, "telephone wav"), (7, "telephone wav"), (1, "wav"), (3, "wav")])
+@pytest.mark.parametrize("order", ["big", "little"])
+def test_a_wav_of_a_telephone_is_told_by_its_codec(tag, name, order):
+    """Behind other chunks as well, and in the extensible form; without the chunk it is a wav."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return kind + len(data).to_bytes(4, order) + data + bytes(len(data) & 1)
+
+    head = chunk(b"RIFX" if order == "big" else b"RIFF", b"")[:8] + b"WAVE" + chunk(b"JUNK", bytes(27))
+    plain = tag.to_bytes(2, order) + bytes(14)
+    extended = (0xFFFE).to_bytes(2, order) + bytes(22) + tag.to_bytes(2, order) + bytes(14)
+    assert sniff(head + chunk(b"fmt ", plain)).name == name
+    assert sniff(head + chunk(b"fmt ", extended)).name == name
+    assert sniff(head).name == "wav"
 
 
 @pytest.mark.parametrize(

@@ -324,3 +324,30 @@ def test_a_path_in_the_way_ends_the_work(relay, calls, folder, capsys):
     (Path("out") / "2024").unlink()
     assert run(argv) == 0
     assert relay.request_count == 4
+
+
+def test_only_the_piece_that_failed_is_asked_for_again(relay, scripted_engine, folder, jfk, capsys):
+    """The next run takes the others from the journal, and the transcript is that of all pieces."""
+    av = pytest.importorskip("av")
+    (folder / "talk").mkdir()
+    with av.open(str(folder / "talk" / "talk.wav"), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for _ in range(4):
+            with av.open(str(jfk)) as heard:
+                for frame in heard.decode(audio=0):
+                    frame.pts = None
+                    file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
+    scripted_engine.script("one", "two", wrong, "again")
+    command = ["transcribe", "talk", "--output-dir", "out", "--max-upload-bytes", "65536"]
+    assert run(command) == 1
+    failed = [request.sha256 for request in relay.requests if request.status == 400]
+    pieces = relay.request_count
+    assert pieces > 3
+    assert not (folder / "out" / "talk.txt").exists()
+    for _ in range(2):
+        assert run(command) == 0
+        assert [request.sha256 for request in list(relay.requests)[pieces:]] == failed
+    assert "again" in (folder / "out" / "talk.txt").read_text()
+    assert "1 transcribed (1 of them from the journal)" in capsys.readouterr().err

@@ -74,11 +74,11 @@ def test_it_does_not_matter_how_the_samples_come(jfk_samples):
 
 
 def test_it_hears_what_faster_whisper_hears(jfk_samples):
-    """The same model, asked for the whole array at once."""
+    """The same model, asked for the whole array at once; it knows no soft beginnings."""
     vad = pytest.importorskip("faster_whisper.vad")
     options = vad.VadOptions(min_speech_duration_ms=250, min_silence_duration_ms=100, speech_pad_ms=30)
     theirs = vad.get_speech_timestamps(jfk_samples.astype(np.float32) / 32768, options)
-    ours = spans_of(jfk_samples)
+    ours = spans_of(jfk_samples, rules=SpanRules(max_rise_s=0.0))
     assert len(ours) == len(theirs)
     for (start, end), other in zip(ours, theirs, strict=True):
         assert (start, end) == pytest.approx((other["start"] / RATE, other["end"] / RATE), abs=0.04)
@@ -117,6 +117,15 @@ def test_speech_begins_high_and_ends_low():
     """Between the two thresholds nothing changes."""
     assert spans([0.4, 0.6, 0.4, 0.4, *[0.2] * 8]) == [(1, 4)]
     assert spans([0.4] * 10) == []
+
+
+def test_speech_begins_softly_after_silence():
+    """What rises to it belongs to it; where there is no silence before that, or none so near, nobody knows."""
+    assert spans([0.01, 0.1, 0.3, *[0.9] * 4]) == [(1, 7)]
+    assert spans([0.01, 0.1, 0.01, 0.1, 0.9]) == [(3, 5)]
+    assert spans([0.1, 0.1, 0.9]) == [(2, 3)]
+    assert spans([0.01, *[0.1] * 3, 0.9], max_rise_s=2 * WINDOW_S) == [(4, 5)]
+    assert spans([0.01, 0.9, *[0.1] * 6, 0.9]) == [(1, 2), (8, 9)]
 
 
 def test_a_short_silence_does_not_end_speech():

@@ -171,6 +171,7 @@ def test_what_the_model_is_asked_and_what_becomes_of_it(tmp_path):
         "initial_prompt": "甲",
         "temperature": 0.5,
         "beam_size": 5,
+        "condition_on_previous_text": False,
         "word_timestamps": True,
         "vad_filter": False,
     }

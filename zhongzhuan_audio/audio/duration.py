@@ -33,6 +33,7 @@ _PROBES: Mapping[AudioFormat, Callable[[Reader], Probe]] = MappingProxyType(
         formats.AVI: riff.avi,
         formats.CAF: iff.caf,
         formats.FLAC: xiph.flac,
+        formats.G711: riff.wav,
         formats.M4A: mp4.mp4,
         formats.MKV: matroska.matroska,
         formats.MOV: mp4.mp4,

@@ -15,12 +15,15 @@ __all__ = [
     "AVI",
     "CAF",
     "FLAC",
+    "G711",
     "KNOWN_EXTENSIONS",
     "M4A",
     "MKV",
     "MOV",
     "MP3",
     "MP4",
+    "MPEG_PS",
+    "MPEG_TS",
     "OGG",
     "SILK",
     "WAV",
@@ -57,6 +60,8 @@ MP4 = _format("mp4", ".mp4", ".m4a")
 MOV = _format("mov", ".mov")
 OGG = _format("ogg", ".ogg", ".oga")
 WAV = _format("wav", ".wav")
+G711 = _format("telephone wav", ".wav")
+"""A wav of A-law or mu-law, which newer models fail on."""
 WEBM = _format("webm", ".webm")
 MKV = _format("mkv", ".mkv", ".mka")
 AAC = _format("aac", ".aac")
@@ -69,6 +74,8 @@ ASF = _format("wma", ".wma", ".asf", ".wmv")
 AVI = _format("avi", ".avi")
 AU = _format("au", ".au", ".snd")
 SILK = _format("silk", ".silk")
+MPEG_PS = _format("mpeg", ".mpeg", ".mpg", ".mpe", ".vob")
+MPEG_TS = _format("ts", ".ts", ".mts", ".m2ts")
 
 # One a line, these would fill two screens.
 # fmt: off

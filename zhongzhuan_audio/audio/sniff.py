@@ -7,12 +7,15 @@ Sources, format by format:
     BW64: EBU Tech 3306, ITU-R BS.2088. webm, mkv: RFC 8794 sections 4, 5 and 11.2, RFC 9559. aac: ISO/IEC 13818-7
     sections 6.2 (ADTS) and 6.1 (ADIF). aiff, aifc: Apple's Audio Interchange File Format 1.3 and AIFF-C. amr: RFC 4867
     section 5. caf: Apple's Core Audio Format. wma: Microsoft's Advanced Systems Format section 3.1. au: Sun's and
-    NeXT's audio(4). silk: the header that Skype's SILK SDK writes, before which WeChat and QQ put a byte 02.
+    NeXT's audio(4). mpeg, ts: ISO/IEC 13818-1 sections 2.5.3.3 (pack_start_code) and 2.4.3.2 (sync_byte); m2ts has four
+    bytes more before each packet. silk: the header that Skype's SILK SDK writes, before which WeChat and QQ put a byte
+    02. G.711 in wav: Microsoft's New Multimedia Data Types 3.0.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.audio.formats import AudioFormat
@@ -37,6 +40,7 @@ _MAGIC = {
     b"#!SILK_V3": formats.SILK,
     b"\x02#!SILK_V3": formats.SILK,
     b"caff\0\x01": formats.CAF,
+    b"\0\0\x01\xba": formats.MPEG_PS,
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c": formats.ASF,
 }
 _CHUNKED = {
@@ -50,6 +54,9 @@ _CHUNKED = {
 }
 _ID3 = re.compile(rb"ID3[\x02-\x04].(.)([\x00-\x7f]{4})", re.DOTALL)
 _MPEG_SYNC = re.compile(rb"\xff[\xe0-\xff]..", re.DOTALL)  # eleven set bits for MPEG audio, twelve for ADTS
+_G711 = (6, 7)
+_EXTENSIBLE = 0xFFFE
+_PACKET_BYTES = (188, 192)  # of ts and of m2ts, whose sync byte is the fifth
 _ATOM_HEADER_BYTES = 8
 _ADTS_HEADER_BYTES = 7
 _ADTS_RATES = range(13)
@@ -75,7 +82,10 @@ def _untagged(head: bytes) -> AudioFormat | None:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
-    return _CHUNKED.get((head[:4], head[8:12])) or _mp4_family(head) or _matroska(head) or _raw_stream(head)
+    chunked = _CHUNKED.get((head[:4], head[8:12]))
+    if chunked == formats.WAV and _codec_of(head) in _G711:
+        return formats.G711
+    return chunked or _mp4_family(head) or _matroska(head) or _raw_stream(head)
 
 
 def _id3_bytes(head: bytes) -> int:
@@ -90,6 +100,19 @@ def _id3_bytes(head: bytes) -> int:
     for seven_bits in match[2]:
         size = size << 7 | seven_bits
     return 10 + size + (10 if match[1][0] & 0x10 else 0)
+
+
+def _codec_of(head: bytes) -> int | None:
+    """Return the tag of a wav's codec; that of the extensible form stands in its GUID."""
+    order: Literal["big", "little"] = "big" if head.startswith(b"RIFX") else "little"
+    at = 12
+    while at + 8 < len(head):
+        if head[at : at + 4] == b"fmt ":
+            tag = int.from_bytes(head[at + 8 : at + 10], order)
+            return int.from_bytes(head[at + 32 : at + 34], order) if tag == _EXTENSIBLE else tag
+        size = int.from_bytes(head[at + 4 : at + 8], order)
+        at += 8 + size + (size & 1)
+    return None
 
 
 def _mp4_family(head: bytes) -> AudioFormat | None:
@@ -132,6 +155,9 @@ def _raw_stream(head: bytes) -> AudioFormat | None:
         return formats.AAC
     if head.startswith(b".snd") and int.from_bytes(head[4:8], "big") in _AU_HEADER_BYTES:
         return formats.AU
+    for size in _PACKET_BYTES:
+        if head[size - 188 : 4 * size : size] == b"GGGG":
+            return formats.MPEG_TS
     return _mpeg_frame(head) if _MPEG_SYNC.match(head) else None
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.errors import AudioSourceError
+from zhongzhuan_audio.errors import AudioSourceError, UnsupportedAudioError
 from zhongzhuan_audio.events import Decoding
 from zhongzhuan_audio.longform import (
     AskForPiece,
@@ -39,6 +40,7 @@ _LONG_BYTES = 1 << 20
 """A smaller recording is no longer than any model takes."""
 _AT_ONCE = 8
 """Pieces of a recording that are encoded and asked for side by side."""
+_MUTE = "give a recording, or a video with a sound track"
 _SILENT = "check the microphone, or leave out skip_silence"
 
 AskFor: TypeAlias = Callable[[Source, Sequence[Field], Progress | None, float | None], Awaitable[Transcription]]
@@ -88,13 +90,21 @@ class PreparedCalls(ClientCore):
     """The way of a recording that has to be made ready first."""
 
     async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
-        """Return why a recording cannot go out as it is; None where it can, or must."""
+        """Return why a recording cannot go out as it is; None where it can, or must.
+
+        Raises:
+            UnsupportedAudioError: It is a film without sound, in a container that relays take.
+        """
         if preparing.prepare == "never" or self._relay is not None:
             return None
         limits = self._audio_limits
-        if duration_s is None and source.size_bytes >= _LONG_BYTES and limits.longest_s(model) is not None:
+        may_be_silent = source.format == formats.MP4
+        is_long = duration_s is None and source.size_bytes >= _LONG_BYTES and limits.longest_s(model) is not None
+        if may_be_silent or is_long:
             found = await source.probe()
-            duration_s = found.duration_s if found else None
+            if may_be_silent and found and found.duration_s and not (found.channels or found.sample_rate):
+                raise UnsupportedAudioError(f"{source.label} has no sound", hint=_MUTE, source=source.label)
+            duration_s = found.duration_s if found else duration_s
         always = preparing.prepare == "always"
         return need_of(source.format, source.size_bytes, duration_s, model, limits, always=always)
 

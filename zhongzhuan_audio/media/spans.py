@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Final, TypeAlias, final
 
@@ -18,7 +19,7 @@ Span: TypeAlias = tuple[float, float]
 
 @attrs.frozen(kw_only=True)
 class SpanRules:
-    """What counts as speech; the defaults are Silero's own.
+    """What counts as speech; the defaults are Silero's own, but for the rise.
 
     Source: snakers4/silero-vad, ``get_speech_timestamps``.
     """
@@ -33,6 +34,10 @@ class SpanRules:
     """Silence that is shorter does not end speech."""
     pad_s: float = 0.03
     """How much is added before and behind, half of the silence at most."""
+    rise_threshold: float = 0.05
+    """What reaches this right before speech is its soft beginning, if there is silence before that again."""
+    max_rise_s: float = 1.0
+    """The longest that such a beginning may be; 0 for none."""
 
 
 @final
@@ -45,6 +50,8 @@ class SpeechSpans:
         self._windows = 0
         self._start_s: float | None = None
         self._silent_from_s: float | None = None
+        self._begin_s = 0.0
+        self._quiet_until_s = -math.inf
         self._found: list[Span] = []
 
     def add(self, probabilities: Iterable[float]) -> None:
@@ -53,10 +60,13 @@ class SpeechSpans:
         for probability in probabilities:
             now_s = self._windows * WINDOW_S
             self._windows += 1
+            if probability < rules.rise_threshold:
+                self._quiet_until_s = now_s + WINDOW_S
             if probability >= rules.threshold:
                 self._silent_from_s = None
                 if self._start_s is None:
                     self._start_s = now_s
+                    self._begin_s = self._risen_from(now_s)
             elif self._start_s is not None and probability < rules.neg_threshold:
                 if self._silent_from_s is None:
                     self._silent_from_s = now_s
@@ -85,8 +95,13 @@ class SpeechSpans:
     def _end(self, end_s: float) -> None:
         assert self._start_s is not None
         if end_s - self._start_s > self._rules.min_speech_s:
-            self._found.append((self._start_s, end_s))
+            self._found.append((self._begin_s, end_s))
         self._start_s = self._silent_from_s = None
+
+    def _risen_from(self, start_s: float) -> float:
+        """Return from when on it rose to speech that begins here."""
+        earliest_s = max(start_s - self._rules.max_rise_s, self._found[-1][1] if self._found else 0.0)
+        return self._quiet_until_s if earliest_s <= self._quiet_until_s else start_s
 
 
 def _middle(one: float, other: float) -> float:

@@ -149,6 +149,8 @@ def _begin(model: Any, path: Path, options: TranscribeOptions, cancelled: thread
         initial_prompt=options.prompt,
         temperature=options.temperature,
         beam_size=_BEAM_SIZE,
+        # Told what it heard before, it repeats that to the end of a long recording once it has begun to.
+        condition_on_previous_text=False,
         word_timestamps=options.wants_words,
         vad_filter=False,
     )
