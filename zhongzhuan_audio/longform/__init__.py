@@ -1,13 +1,9 @@
 """Recordings longer than a relay takes: cut into pieces, and their transcripts put together again."""
 
 from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
-<<<<<<< HEAD
 from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces, pieces_to_ask
 from zhongzhuan_audio.longform.reviewing import flag, review
-=======
-from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces
 from zhongzhuan_audio.longform.snapping import snap_to_speech
->>>>>>> wt-lo
 from zhongzhuan_audio.longform.stitching import stitch
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 
@@ -22,10 +18,7 @@ __all__ = [
     "measure_coverage",
     "pieces_to_ask",
     "plan_pieces",
-<<<<<<< HEAD
     "review",
-=======
     "snap_to_speech",
->>>>>>> wt-lo
     "stitch",
 ]

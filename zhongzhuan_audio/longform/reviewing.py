@@ -10,6 +10,7 @@ from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.longform.needs import Lengths
 from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces, with_rest
 from zhongzhuan_audio.longform.refilling import plan_refill, put_in
+from zhongzhuan_audio.longform.snapping import snap_to_speech
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 from zhongzhuan_audio.models import Span, Transcription
 from zhongzhuan_audio.options import Preparing
@@ -29,7 +30,7 @@ async def flag(transcription: Transcription) -> Transcription:
 
 
 def look_into(transcription: Transcription, speech: Sequence[Span], *, drop: bool = False) -> Transcription:
-    """Return a transcript with its `warnings` and its `coverage`; of one that has text without times neither is known.
+    """Return a transcript with its times moved to speech, its `warnings` and its `coverage`; without times, as it is.
 
     Args:
         transcription: Of the whole recording.
@@ -38,7 +39,7 @@ def look_into(transcription: Transcription, speech: Sequence[Span], *, drop: boo
     """
     if transcription.text.strip() and not transcription.segments and not transcription.words:
         return transcription
-    found = _numbered(transcription)
+    found = snap_to_speech(_numbered(transcription), speech)
     warnings = find_suspicious(found, speech)
     found = drop_suspicious(found, warnings) if drop else attrs.evolve(found, warnings=warnings)
     return attrs.evolve(found, coverage=measure_coverage(found, speech))
