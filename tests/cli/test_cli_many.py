@@ -82,6 +82,24 @@ def test_several_formats_need_a_folder(relay, folder, capsys):
     assert relay.request_count == 0
 
 
+def test_text_is_not_paid_for_after_subtitles(relay, calls, folder, transcripts, capsys):
+    """The answer with times holds it; the other way round there are no times."""
+    argv = ["transcribe", "calls/2024", "--output-dir", "out"]
+    assert run([*argv, "--format", "srt"]) == 0
+    capsys.readouterr()
+    assert run([*argv, "--format", "text", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "0 would be sent: 0.0 minutes of audio",
+        "2 done: the journal has the answer",
+    ]
+    assert run([*argv, "--format", "text,json"]) == 0
+    assert relay.request_count == 2
+    assert transcripts(folder / "out")["b.txt"] == "你好\n"
+    assert run([*argv, "--language", "zh"]) == 0
+    assert run([*argv, "--language", "zh", "--format", "srt"]) == 0
+    assert relay.request_count == 6
+
+
 def test_what_failed_is_asked_again(relay, scripted_engine, calls, folder, transcripts, capsys):
     """By the command that the summary names; what many failures have in common is told once."""
     limited = RateLimitError("slow down", status=429, retry_after=1000)

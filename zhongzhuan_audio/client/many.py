@@ -12,7 +12,7 @@ import attrs
 from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
 from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import LOCAL, digested, keeper, marks_of, recorded
+from zhongzhuan_audio.batch.recorded import LOCAL, digested, fuller_keys, keeper, marks_of, recorded
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
@@ -157,6 +157,7 @@ class ManyCalls(RecordingCalls):
                 place,
                 lambda: self._send_source(asking, read, options, place),
                 again=again,
+                instead=fuller_keys(digest, question),
             )
             if place.from_journal and asking.measured:
                 place.audio_s = _length_s(await source.probe())
