@@ -45,6 +45,7 @@ def lines_of(capsys) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+NAMES = ["2024/b.wav", "2024/c.wav", "2025/e.wav", "2025/x/d.wav", "a.wav"]
 TREE = ["2024/b.txt", "2024/c.txt", "2025/copy.txt", "2025/x/d.txt", "a.txt"]
 
 
@@ -146,6 +147,7 @@ def test_lines_of_json(relay, scripted_engine, calls, folder, capsys):
         "total": 2,
         "done": 2,
         "failed": 0,
+        "broken_off": 0,
         "not_sent": 0,
         "from_journal": 0,
         "maybe_billed": 0,
@@ -175,6 +177,22 @@ def test_a_budget_holds(relay, calls, folder, transcripts, capsys):
     assert run([*argv, "--max-cost", "1", "--price-per-minute", "0.01"]) == 0
     assert relay.request_count == 4
     assert "cost 0.005" in capsys.readouterr().err
+
+
+def test_lines_of_json_have_all_fields(relay, scripted_engine, calls, folder, capsys):
+    """What was not sent has a line too, and nulls."""
+    (calls / "2025" / "copy.wav").unlink()
+    (calls / "2025" / "e.wav").write_bytes(sound(15.0, 5))
+    assert (
+        run(["transcribe", "calls", "--json", "--output-dir", "out", "--concurrency", "1", "--max-requests", "1"]) == 1
+    )
+    *rows, summary = lines_of(capsys)
+    assert sorted(row["source"] for row in rows) == sorted(f"calls/{name}" for name in NAMES)
+    assert len({tuple(sorted(row)) for row in rows}) == 1
+    assert [row["status"] for row in rows].count("not sent") == summary["summary"]["not_sent"] == 4
+    assert (rows[-1]["attempts"], rows[-1]["text"], rows[-1]["outputs"]) == (0, None, [])
+    report = json.loads((folder / "out" / "report.json").read_text())
+    assert {tuple(sorted(row)) for row in report} == {tuple(sorted(rows[0].keys() - {"index", "text"}))}
 
 
 @pytest.mark.parametrize(
