@@ -107,6 +107,35 @@ async def test_it_is_the_content_and_the_options_that_count(
     assert relay.request_count == 5
 
 
+async def test_an_answer_that_holds_more_serves(
+    relay: LocalRelay, client: AsyncClient, journal: Path, tmp_path: Path
+) -> None:
+    """One with times where words alone are wanted, of the same question; not the other way round."""
+    (path,) = folder(tmp_path / "files", 1)
+    asked = [("verbose_json", "zh"), ("json", "zh"), ("text", "zh"), ("json", "en"), ("text", "en"), ("srt", "en")]
+    found = [
+        (await collect(client, [path], journal, response_format=form, language=language))[0] for form, language in asked
+    ]
+    assert [outcome.from_journal for outcome in found] == [False, True, True, False, True, False]
+    assert [outcome.result().text for outcome in found[:3]] == ["0000.mp3 in zh"] * 3
+    (timed,) = await collect(client, [path], journal, response_format="verbose_json", language="en")
+    assert (timed.from_journal, relay.request_count) == (False, 4)
+
+
+async def test_an_answer_that_holds_more_serves_what_failed_before(
+    relay: LocalRelay, client: AsyncClient, journal: Path, tmp_path: Path
+) -> None:
+    """What earlier runs may have paid for in vain is told all the same."""
+    (path,) = folder(tmp_path / "files", 1)
+    relay.faults.script(Fault("reset-after-upload", requests=(1, 2)))
+    for form in ("json", "verbose_json"):
+        (lost,) = await collect(client, [path], journal, response_format=form)
+        assert lost.maybe_billed == 1
+    (timed,) = await collect(client, [path], journal, response_format="verbose_json")
+    (plain,) = await collect(client, [path], journal, response_format="json")
+    assert (timed.from_journal, plain.from_journal, plain.lost_before) == (False, True, 2)
+
+
 async def test_a_local_try_out_does_not_stand_for_the_relays_answer(
     relay: LocalRelay, client: AsyncClient, journal: Path
 ) -> None:

@@ -45,6 +45,7 @@ def lines_of(capsys) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+NAMES = ["2024/b.wav", "2024/c.wav", "2025/e.wav", "2025/x/d.wav", "a.wav"]
 TREE = ["2024/b.txt", "2024/c.txt", "2025/copy.txt", "2025/x/d.txt", "a.txt"]
 
 
@@ -80,6 +81,24 @@ def test_several_formats_need_a_folder(relay, folder, capsys):
     assert "several formats do not go to stdout — name a folder with --output-dir" in capsys.readouterr().err
     assert run(["transcribe", "calls"]) == 1
     assert relay.request_count == 0
+
+
+def test_text_is_not_paid_for_after_subtitles(relay, calls, folder, transcripts, capsys):
+    """The answer with times holds it; the other way round there are no times."""
+    argv = ["transcribe", "calls/2024", "--output-dir", "out"]
+    assert run([*argv, "--format", "srt"]) == 0
+    capsys.readouterr()
+    assert run([*argv, "--format", "text", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "0 would be sent: 0.0 minutes of audio",
+        "2 done: the journal has the answer",
+    ]
+    assert run([*argv, "--format", "text,json"]) == 0
+    assert relay.request_count == 2
+    assert transcripts(folder / "out")["b.txt"] == "你好\n"
+    assert run([*argv, "--language", "zh"]) == 0
+    assert run([*argv, "--language", "zh", "--format", "srt"]) == 0
+    assert relay.request_count == 6
 
 
 def test_what_failed_is_asked_again(relay, scripted_engine, calls, folder, transcripts, capsys):
@@ -128,6 +147,7 @@ def test_lines_of_json(relay, scripted_engine, calls, folder, capsys):
         "total": 2,
         "done": 2,
         "failed": 0,
+        "broken_off": 0,
         "not_sent": 0,
         "from_journal": 0,
         "maybe_billed": 0,
@@ -157,6 +177,22 @@ def test_a_budget_holds(relay, calls, folder, transcripts, capsys):
     assert run([*argv, "--max-cost", "1", "--price-per-minute", "0.01"]) == 0
     assert relay.request_count == 4
     assert "cost 0.005" in capsys.readouterr().err
+
+
+def test_lines_of_json_have_all_fields(relay, scripted_engine, calls, folder, capsys):
+    """What was not sent has a line too, and nulls."""
+    (calls / "2025" / "copy.wav").unlink()
+    (calls / "2025" / "e.wav").write_bytes(sound(15.0, 5))
+    assert (
+        run(["transcribe", "calls", "--json", "--output-dir", "out", "--concurrency", "1", "--max-requests", "1"]) == 1
+    )
+    *rows, summary = lines_of(capsys)
+    assert sorted(row["source"] for row in rows) == sorted(f"calls/{name}" for name in NAMES)
+    assert len({tuple(sorted(row)) for row in rows}) == 1
+    assert [row["status"] for row in rows].count("not sent") == summary["summary"]["not_sent"] == 4
+    assert (rows[-1]["attempts"], rows[-1]["text"], rows[-1]["outputs"]) == (0, None, [])
+    report = json.loads((folder / "out" / "report.json").read_text())
+    assert {tuple(sorted(row)) for row in report} == {tuple(sorted(rows[0].keys() - {"index", "text"}))}
 
 
 @pytest.mark.parametrize(

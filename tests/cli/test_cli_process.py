@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -171,6 +172,27 @@ def test_sigterm_ends_it_at_once(relay, folder, start, held, transcripts, ctrl_c
     summary = "interrupted: 0 transcribed, 0 failed, 1 under way (the relay may bill them), 1 not sent\n"
     assert err.decode() == summary + AGAIN
     assert transcripts(folder / "out") == {}
+
+
+@pytest.mark.parametrize("signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGTERM,)])
+def test_what_is_broken_off_is_told_to_programs(relay, folder, start, held, signals):
+    """The report and the lines of JSON say what the relay may bill, and the last line is the sum."""
+    came, _ = held
+    process = start("transcribe", "a.mp3", "b.mp3", "--output-dir", "out", "--concurrency", "1", "--json")
+    assert came.wait(30)
+    for number in signals[:-1]:
+        process.send_signal(number)
+        assert process.stderr.readline().startswith(b"waiting for 1 under way")
+    process.send_signal(signals[-1])
+    out, err = process.communicate(timeout=30)
+    *rows, summary = map(json.loads, out.splitlines())
+    told = [("a.mp3", "broken off", "maybe", 1), ("b.mp3", "not sent", None, 0)]
+    assert [(row["source"], row["status"], row["billed"], row["maybe_billed"]) for row in rows] == told
+    sums = summary["summary"]
+    assert (sums["total"], sums["broken_off"], sums["not_sent"], sums["maybe_billed"]) == (2, 1, 1, 1)
+    report = json.loads((folder / "out" / "report.json").read_text())
+    assert [(row["source"], row["status"], row["billed"]) for row in report] == [row[:3] for row in told]
+    assert b"1 under way (the relay may bill them), 1 not sent" in err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -32,7 +32,8 @@ def test_each_recording_has_a_row(tmp_path):
     assert report.error is None
     rows = json.loads((tmp_path / "report.json").read_text())
     assert [each["source"] for each in rows] == names
-    assert rows[0] == {"source": "a.mp3", "status": "done", "outputs": ["a.mp3.txt"], "attempts": 1}
+    known = {name: value for name, value in rows[0].items() if value is not None}
+    assert known == {"source": "a.mp3", "status": "done", "outputs": ["a.mp3.txt"], "attempts": 1}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.csv", "report.json"]
     with (tmp_path / "report.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [each["source"] for each in csv.DictReader(file)] == [*names[:3], "\\udcff.mp3"]
@@ -53,6 +54,19 @@ def test_what_an_earlier_report_says_of_others_stays(tmp_path):
         ("a", "done"),
         ("d", "not sent"),
     ]
+
+
+def test_each_row_has_all_fields(tmp_path):
+    """Those that nothing is known of too, and those of an earlier report that had fewer."""
+    (tmp_path / "report.json").write_text('[\n{"source": "a", "status": "not sent"}\n]\n')
+    with Report(tmp_path) as report:
+        report.add(row("b"))
+        report.leave_out(["c"])
+    with (tmp_path / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        names = next(csv.reader(file))
+    rows = json.loads((tmp_path / "report.json").read_text())
+    assert [list(each) for each in rows] == [names] * 3
+    assert rows[2] == {**dict.fromkeys(names), "source": "c", "status": "not sent", "outputs": []}
 
 
 def test_it_is_written_when_the_work_is_broken_off(tmp_path):

@@ -28,13 +28,15 @@ from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.readers import BytesReader, Reader
 from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["LOCAL", "TRANSLATION", "digested", "marks_of", "recorded", "unlistened"]
+__all__ = ["LOCAL", "TRANSLATION", "digested", "fuller_keys", "marks_of", "recorded", "unlistened"]
 
 LOCAL: Field = ("", "local")
 """Marks, in a journal's key, the answers of a model on this machine: a relay's better one is still to be asked for."""
 TRANSLATION: Field = ("", "translation")
 """Marks translations, whose fields are those of a transcription."""
 
+_FULLER = {"json": ("verbose_json",), "text": ("verbose_json", "json")}
+"""Of formats that an answer may be wanted in, those whose answers hold the same words, and more."""
 _PIECE_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 16
 """What is no larger is kept in memory from its digest to its answer: to open a file costs more than to read it."""
@@ -52,6 +54,7 @@ async def recorded(
     transcribe: Callable[[], Awaitable[Transcription]],
     *,
     again: bool,
+    instead: Sequence[bytes] = (),
 ) -> Transcription:
     """Return the journal's answer, or ask and have it kept.
 
@@ -62,12 +65,13 @@ async def recorded(
         place: Is told what the journal knows.
         transcribe: Asks.
         again: Whether to ask again for what an earlier run may have paid for in vain.
+        instead: Keys of what was asked otherwise, and whose answers serve, too; from `fuller_keys`.
 
     Raises:
         TransportError: It may have been billed in an earlier run, and is not asked again.
         JournalError: It cannot be written; `partial` is the transcription, where there was one.
     """
-    claim = await journal.claim(key, label, again=again)
+    claim = await journal.claim(key, label, again=again, instead=instead)
     place.lost_before = claim.lost
     if claim.found == "done":
         place.from_journal = True
@@ -122,6 +126,19 @@ def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
 def unlistened(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return options without those that change what becomes of an answer, and not what is asked in the first place."""
     return {name: value for name, value in options.items() if name not in {"drop_suspicious", "refill"}}
+
+
+def fuller_keys(digest: bytes, question: Sequence[Field]) -> tuple[bytes, ...]:
+    """Return the keys of the same question in other formats whose answers hold all that this one's would.
+
+    Args:
+        digest: Of the recording.
+        question: What goes out with it, and what the journal's key holds beside.
+    """
+    name = "response_format"
+    others = [field for field in question if field[0] != name]
+    formats = _FULLER.get(dict(question).get(name, ""), ())
+    return tuple(key_of(digest, [*others, (name, fuller)]) for fuller in formats)
 
 
 async def digested(source: Source, file: object, journal: Journal | JournalView) -> tuple[Source, bytes]:

@@ -11,7 +11,7 @@ import attrs
 
 from zhongzhuan_audio.audio import AudioFormat
 from zhongzhuan_audio.batch.job import Job
-from zhongzhuan_audio.batch.recorded import digested
+from zhongzhuan_audio.batch.recorded import digested, fuller_keys
 from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.journal import JournalView, key_of
 from zhongzhuan_audio.protocol.form import Field
@@ -91,7 +91,7 @@ async def _look(
         if needs_key:
             _, digest = await digested(source, job.file, view)
             key = key_of(digest, question)
-            state = await view.state_of(key)
+            state = await view.state_of(key, fuller_keys(digest, question))
             prospect = "copy" if key in seen else _PROSPECTS.get(state or "", "new")
             seen.add(key)
         return Finding(

@@ -225,9 +225,8 @@ class _Run:
 
     def _finished(self, work: Work, reporter: Reporter) -> int:
         """Print what belongs on stdout, and sum up."""
+        work.close(may_bill=not self._options.local)
         code = INTERRUPTED if self._was_interrupted else self._tally.exit_code
-        if self._options.json:
-            print_bytes(json_line({"summary": self._tally.as_dict(len(self._recordings))}))
         if self._are_many:
             self._sum_up(work)
         if work.output is None:
@@ -266,7 +265,8 @@ class _Run:
         return f"to go on: {command_line(self._verb, names, options, self._relay)}"
 
     def _interrupted(self, work: Work) -> list[str]:
-        """Return what is to be said where the work was broken off."""
+        """Print what programs are told where the work was broken off, and return what people are."""
+        work.close(may_bill=not self._options.local)
         bill = "" if self._options.local or not work.under_way else " (the relay may bill them)"
         done, failed = self._tally.done, self._tally.failed
         counts = f"{done} {DONE[self._verb]}, {failed} failed, {work.under_way} under way{bill}"

@@ -51,6 +51,10 @@ _LISTS = ("outputs", "partial", "gaps")
 """Columns with several values."""
 
 
+_UNKNOWN: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "outputs": []}
+"""A row of which nothing is known."""
+
+
 class Report:
     """Rows are kept in a file without a name until the block ends, so that a million of them fill no memory.
 
@@ -93,7 +97,10 @@ class Report:
                 self._draft.close()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take a row, by the names of its columns; others are left out. Any thread may call it."""
+        """Take a row, by the names of its columns; others are left out, and what is missing is None.
+
+        Any thread may call it.
+        """
         with self._lock:
             self._sources.add(row["source"])
             try:
@@ -111,15 +118,15 @@ class Report:
         for row in _earlier(self._json):
             if row["source"] not in self._sources:
                 self._sources.add(row["source"])
-                yield row
+                yield {**_UNKNOWN, **row}
         for source in self._unsent:
             if source not in self._sources:
-                yield {"source": source, "status": "not sent"}
+                yield {**_UNKNOWN, "source": source, "status": "not sent"}
 
 
 def _line(row: Mapping[str, Any]) -> bytes:
     # ASCII: a name may hold bytes that are no characters at all.
-    return json.dumps({name: row[name] for name in _COLUMNS if name in row}).encode() + b"\n"
+    return json.dumps({name: row.get(name, unknown) for name, unknown in _UNKNOWN.items()}).encode() + b"\n"
 
 
 def _earlier(path: Path) -> Iterator[dict[str, Any]]:

@@ -62,6 +62,8 @@ class Tally:
     failed: int = 0
     unsent: int = 0
     """Of those that were taken up."""
+    broken_off: int = 0
+    """Those that were under way when the work was broken off."""
     from_journal: int = 0
     """Of the done."""
     lost: int = 0
@@ -134,7 +136,8 @@ class Tally:
             "total": total,
             "done": self.done,
             "failed": self.failed,
-            "not_sent": total - self.done - self.failed,
+            "broken_off": self.broken_off,
+            "not_sent": total - self.done - self.failed - self.broken_off,
             "from_journal": self.from_journal,
             "maybe_billed": self.lost,
             "audio_s": round(self.audio_s, 3),

@@ -89,6 +89,7 @@ class Work:
         self._is_blocked = False
         self._sent: set[int] = set()
         self._done: set[int] = set()
+        self._told: set[int] = set()
         self.output: str | None = None
         """What belongs on stdout."""
         self.is_stopped: bool = False
@@ -125,6 +126,26 @@ class Work:
         self.is_stopped = True
         self._stop_outcomes()
 
+    def close(self, *, may_bill: bool) -> None:
+        """Tell of the recordings of which nothing came, and print the sum where lines of JSON are printed.
+
+        Args:
+            may_bill: Whether what was under way may be billed.
+        """
+        for index, target in enumerate(self._targets):
+            is_broken_off = index in self._sent
+            if index in self._told or not (is_broken_off or self._as_json):
+                continue
+            row = _row_of_none(index, target.recording, is_broken_off=is_broken_off, may_bill=may_bill)
+            self._tally.broken_off += is_broken_off
+            self._tally.lost += row["maybe_billed"]
+            if self._report is not None and is_broken_off:
+                self._report.add(row)
+            if self._as_json:
+                self._print(row)
+        if self._as_json:
+            self._print({"summary": self._tally.as_dict(len(self._targets))})
+
     def undone(self) -> list[str]:
         """Return the names of the recordings that are not done, in order."""
         return [target.recording.name for index, target in enumerate(self._targets) if index not in self._done]
@@ -155,6 +176,7 @@ class Work:
         label = target.recording.label
         self._sent.discard(outcome.index)
         error = await in_thread(self._keep, outcome, target)
+        self._told.add(outcome.index)
         self._tally.count(outcome, label, error)
         if error is None:
             self._done.add(outcome.index)
@@ -269,6 +291,16 @@ def _row(outcome: Outcome, label: str, outputs: Sequence[Path], error: Exception
         told = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
         row.update(status="failed", retryable=error.retryable, **told)
     return row
+
+
+def _row_of_none(index: int, recording: Recording, *, is_broken_off: bool, may_bill: bool) -> dict[str, Any]:
+    """Return the row of a recording of which nothing came."""
+    unknown = dict.fromkeys(Outcome(index=index, job=Job(recording.name)).record())
+    told: dict[str, Any] = {"index": index, "source": recording.label, "maybe_billed": 0, "outputs": []}
+    if not is_broken_off:
+        return {**unknown, **told, "status": "not sent", "attempts": 0}
+    billed = {"billed": "maybe", "maybe_billed": 1} if may_bill else {"billed": "no"}
+    return {**unknown, **told, "status": "broken off", **billed}
 
 
 def _whole(transcription: Transcription) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Plac
 from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.booked import Booked, Kept
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import LOCAL, digested, marks_of, recorded, unlistened
+from zhongzhuan_audio.batch.recorded import LOCAL, digested, fuller_keys, marks_of, recorded, unlistened
 from zhongzhuan_audio.client.recordings import RecordingCalls
 from zhongzhuan_audio.client.script import check_script, in_script
 from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
@@ -166,6 +166,7 @@ class ManyCalls(RecordingCalls):
                 place,
                 lambda: self._send_source(asking, read, options, place, kept),
                 again=again,
+                instead=fuller_keys(digest, question),
             )
             if place.from_journal and asking.measured:
                 place.audio_s = _length_s(await source.probe())

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -110,6 +110,7 @@ def claim(
     *,
     again: bool,
     is_alive: Callable[[str], bool],
+    instead: Sequence[bytes] = (),
 ) -> Claim:
     """Make something ours to ask for, unless it was answered or is another's.
 
@@ -120,6 +121,7 @@ def claim(
         run: Ours.
         again: Whether to ask again for what may have been billed.
         is_alive: Tells whether another run goes on.
+        instead: Questions whose answers hold all that ours would.
     """
     state, owner, answer, lost = _row(connection, key)
     if state == "started" and owner != run and not is_alive(owner):
@@ -127,6 +129,10 @@ def claim(
         state, owner, answer, lost = _row(connection, key)
     if state == "done":
         return Claim(found="done", answer=answer, lost=lost)
+    for other in instead:
+        state_of_other, _, answer, lost_of_other = _row(connection, other)
+        if state_of_other == "done":
+            return Claim(found="done", answer=answer, lost=lost + lost_of_other)
     if state == "started":
         return Claim(found="busy", lost=lost)
     if state == "maybe-billed" and not again:
@@ -169,10 +175,16 @@ def lose(connection: sqlite3.Connection, key: bytes) -> None:
     connection.execute("UPDATE entries SET lost=lost+1 WHERE key=?", (key,))
 
 
-def state_of(connection: sqlite3.Connection, key: bytes) -> State | None:
-    """Return how far a question is; None where it was never asked."""
+def state_of(connection: sqlite3.Connection, key: bytes, instead: Sequence[bytes] = ()) -> State | None:
+    """Return how far a question is; None where it was never asked.
+
+    Args:
+        connection: In a transaction.
+        key: What.
+        instead: As in `claim`.
+    """
     state: State | None = _row(connection, key)[0]
-    return state
+    return "done" if any(_row(connection, other)[0] == "done" for other in instead) else state
 
 
 def answer_to(connection: sqlite3.Connection, key: bytes) -> Transcription | None:

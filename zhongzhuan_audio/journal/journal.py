@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -124,7 +124,7 @@ class Journal:
         if self._run is not None:
             await in_thread(self._run.close)
 
-    async def claim(self, key: bytes, source: str, *, again: bool = True) -> Claim:
+    async def claim(self, key: bytes, source: str, *, again: bool = True, instead: Sequence[bytes] = ()) -> Claim:
         """Make a question ours to ask, and write that down; or return what was answered.
 
         Where another run asks it just now, its answer is waited for; where that run fails or ends, it is ours.
@@ -133,6 +133,7 @@ class Journal:
             key: From `key_of`.
             source: The recording's name.
             again: Whether to ask again for what may have been billed.
+            instead: Questions whose answers hold all that this one's would, and serve where it has none.
 
         Raises:
             JournalError: It cannot be written, or what came of the same question could not.
@@ -141,7 +142,7 @@ class Journal:
         run, pause_s = self._run.name, _FIRST_LOOK_S
         alive = partial(is_alive, self._path)
         while True:
-            look = partial(entries.claim, key=key, source=source, run=run, again=again, is_alive=alive)
+            look = partial(entries.claim, key=key, source=source, run=run, again=again, is_alive=alive, instead=instead)
             found = await self._claimed(look, key)
             if found.found != "busy":
                 return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -55,9 +56,15 @@ class JournalView:
         """Whether there is one."""
         return self._writer is not None
 
-    async def state_of(self, key: bytes) -> State | None:
-        """Return how far a question is; None where it was never asked."""
-        return None if self._writer is None else await self._writer.do(partial(entries.state_of, key=key))
+    async def state_of(self, key: bytes, instead: Sequence[bytes] = ()) -> State | None:
+        """Return how far a question is; None where it was never asked.
+
+        Args:
+            key: From `key_of`.
+            instead: As in `Journal.claim`.
+        """
+        look = partial(entries.state_of, key=key, instead=instead)
+        return None if self._writer is None else await self._writer.do(look)
 
     async def digest_of(self, stamp: Stamp) -> bytes | None:
         """Return the digest of a file that has not changed since it was kept."""
