@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -20,7 +20,7 @@ from zhongzhuan_audio.errors import (
     TransportError,
     ZhongzhuanError,
 )
-from zhongzhuan_audio.journal import Journal, JournalView, Stamp
+from zhongzhuan_audio.journal import Journal, JournalView, Stamp, key_of
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
