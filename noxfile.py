@@ -118,6 +118,12 @@ def long(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False)
+def hours(session: nox.Session) -> None:
+    """Take three hours through the client on one core, and see how long that takes and how much memory."""
+    _run(session, "python", "tests/bench/hours.py", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False)
 def fault_table(session: nox.Session) -> None:
     """Write the table of faults in docs/reliability.md anew, from what a run of its tests sees."""
     _run(session, "python", "-m", "pytest", "--quiet", "tests/transport/test_faults_met.py", WRITE_FAULT_TABLE="1")

@@ -174,11 +174,14 @@ async def test_one_channel_is_a_recording_as_others_are(client: AsyncClient, rel
     found = await client.transcribe(mono, response_format="verbose_json", channels={"left": "agent"})
     assert {each.speaker for each in found.segments} == {"agent"}
     assert {each.speaker for each in found.words} == {"agent"}
-    found = await client.transcribe(mono, response_format="verbose_json", channels="split")
-    assert {each.speaker for each in found.segments} == {None}
+    for channels in ("split", BOTH):
+        found = await client.transcribe(mono, response_format="verbose_json", channels=channels)  # type: ignore[arg-type]
+        assert {each.speaker for each in found.segments} == {None}
+        assert found.preparation is not None
+        assert (found.preparation.channel_count, found.preparation.same_channels) == (1, False)
     with pytest.raises(AudioSourceError, match=r"a\.wav has one channel, and so no right one"):
-        await client.transcribe(mono, response_format="verbose_json", channels=BOTH)
-    assert relay.request_count == 2
+        await client.transcribe(mono, response_format="verbose_json", channels={"right": "customer"})
+    assert relay.request_count == 3
 
 
 async def test_a_silent_channel_is_not_sent(client: AsyncClient, relay: LocalRelay, talk: Any) -> None:
@@ -247,6 +250,14 @@ async def test_a_channel_that_fails_does_not_take_the_other_along(
     assert isinstance(partial, Transcription)
     assert {each.speaker for each in partial.segments} == {"agent"}
     assert len(caught.value.attempts) == 2
+    ((begin, end),) = partial.gaps
+    assert 39 < begin < 40.5
+    assert 42 < end < 44
+    allowed = await client.transcribe(
+        ("call.wav", call), response_format="verbose_json", channels=BOTH, allow_gaps=True
+    )
+    assert (allowed.gaps, {each.speaker for each in allowed.segments}) == (partial.gaps, {"agent"})
+    assert relay.request_count == 4
 
     async def in_a_batch() -> Any:
         async with client.transcribe_many(
@@ -259,15 +270,15 @@ async def test_a_channel_that_fails_does_not_take_the_other_along(
 
     (outcome,) = await in_a_batch()
     assert isinstance(outcome.error, BadRequestError)
-    assert relay.request_count == 4
+    assert relay.request_count == 6
     ears.refuses_short = False
     (outcome,) = await in_a_batch()
     assert len(outcome.result().segments) == 3
-    assert relay.request_count == 5
+    assert relay.request_count == 7
     (outcome,) = await in_a_batch()
     assert outcome.from_journal
     assert [each.speaker for each in outcome.result().words] == ["agent", "agent", "customer"]
-    assert relay.request_count == 5
+    assert relay.request_count == 7
 
 
 async def test_channels_are_part_of_the_question(client: AsyncClient, call: bytes, tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def said(*segments: tuple[float, float, str], **others: object) -> Transcription
         ("split", 3, [(0, "1"), (1, "2"), (2, "3")]),
         (((0, "agent"), (1, "customer")), 2, [(0, "agent"), (1, "customer")]),
         (((1, "customer"),), 2, [(1, "customer")]),
+        (((0, "agent"),), 1, [(0, "agent")]),
+        (((0, "agent"), (1, "customer")), 1, []),
     ],
 )
 def test_channels_have_names(names: object, count: int, expected: list[tuple[int, str]]) -> None:
@@ -45,7 +47,7 @@ def test_channels_have_names(names: object, count: int, expected: list[tuple[int
 @pytest.mark.parametrize(
     ("names", "count", "message"),
     [
-        (((0, "a"), (1, "b")), 1, "call.wav has one channel, and so no right one"),
+        (((1, "b"),), 1, "call.wav has one channel, and so no right one"),
         (((1, "b"), (2, "c")), 1, "call.wav has one channel, and so no right one and no channel 3"),
         (((3, "d"),), 2, "call.wav has 2 channels, and so no channel 4"),
     ],

@@ -40,6 +40,8 @@ def findings_of(transcription: Transcription) -> str | None:
     if transcription.gaps:
         parts.append(f"{_count(transcription.gaps, 'gap')} of pieces that failed")
     made = transcription.preparation
+    if made is not None and made.reason == "channels" and made.channel_count == 1:
+        parts.append("it has one channel, and was sent as one")
     if made is not None and made.same_channels:
         parts.append("its channels are all the same, and were sent as one")
     if made is not None and made.silent_channels:

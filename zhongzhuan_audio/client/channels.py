@@ -12,7 +12,9 @@ from zhongzhuan_audio.client.prepared import AskFor, Asking, Listened, PreparedC
 from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.longform.closing import plan_closing
-from zhongzhuan_audio.longform.pieces import with_rest
+from zhongzhuan_audio.longform.cutting import Plan
+from zhongzhuan_audio.longform.pieces import NotAskedError, Turns, with_rest
+from zhongzhuan_audio.longform.spans import merged
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
@@ -48,8 +50,9 @@ class ChannelCalls(PreparedCalls):
             if len(heard.channels) > 1:
                 return await self._ask_each(asking, heard, named)
             whole = await self._ask_in_pieces(asking, heard, "channels")
-            if whole.preparation is not None and heard.same:
-                whole = attrs.evolve(whole, preparation=attrs.evolve(whole.preparation, same_channels=True))
+            assert whole.preparation is not None
+            done = attrs.evolve(whole.preparation, channel_count=heard.channel_count, same_channels=heard.same)
+            whole = attrs.evolve(whole, preparation=done)
             if len(named) == 1 and preparing.channels != "split":
                 return _spoken_by(named[0][1], whole)
             return whole
@@ -69,12 +72,14 @@ class ChannelCalls(PreparedCalls):
         plans = [plan_of(channel, asking) for channel in channels]
         await self._book(list(zip(channels, plans, strict=True)), asking, audio_s=heard.duration_s)
         sent = self._sent(plans, asking)
+        allow_gaps = asking.preparing.allow_gaps
+        turns = Turns(self._pieces_at_once, allow_gaps=allow_gaps)
         tasks = [
-            asyncio.ensure_future(self._ask_listened(asking, channel, plan, sent, side_by_side=len(wanted)))
+            asyncio.ensure_future(self._ask_listened(asking, channel, plan, sent, turns=turns))
             for channel, plan in zip(channels, plans, strict=True)
         ]
         try:
-            # All come to their end, for what one of them has heard is not lost by what befalls another.
+            # What is under way comes to its end: what one channel has heard is not lost by what befalls another.
             await asyncio.wait(tasks)
         finally:
             for task in tasks:
@@ -82,13 +87,13 @@ class ChannelCalls(PreparedCalls):
             await asyncio.gather(*tasks, return_exceptions=True)
         answers = [_ended(task) for task in tasks]
         parts = [
-            (name, _opened(channel, _told(answer), heard.duration_s))
-            for (_, name), channel, answer in zip(wanted, channels, answers, strict=True)
+            (name, _opened(channel, _told(answer, plan), heard.duration_s))
+            for (_, name), channel, plan, answer in zip(wanted, channels, plans, answers, strict=True)
         ]
         whole = merge_channels(parts, duration=heard.duration_s)
         failures = [answer for answer in answers if isinstance(answer, ZhongzhuanError)]
-        if failures:
-            raise with_rest(failures[0], whole)
+        if failures and (not allow_gaps or len(failures) == len(answers)):
+            raise with_rest(next(error for error in failures if not isinstance(error, NotAskedError)), whole)
         done = self._preparation(
             source,
             "channels",
@@ -97,7 +102,8 @@ class ChannelCalls(PreparedCalls):
             heard.lost_s,
             len(channels) * heard.duration_s - sum(piece.duration_s for plan in plans for piece in plan.pieces),
         )
-        return attrs.evolve(whole, preparation=attrs.evolve(done, channels=len(wanted), silent_channels=silent))
+        done = attrs.evolve(done, channels=len(wanted), channel_count=heard.channel_count, silent_channels=silent)
+        return attrs.evolve(whole, preparation=done)
 
 
 def _with_words(fields: Sequence[Field]) -> Sequence[Field]:
@@ -131,11 +137,13 @@ def _ended(task: asyncio.Future[Transcription]) -> Transcription | ZhongzhuanErr
     return error or task.result()
 
 
-def _told(answer: Transcription | ZhongzhuanError) -> Transcription:
+def _told(answer: Transcription | ZhongzhuanError, plan: Plan) -> Transcription:
     """Return what there is of a channel, with all that was tried."""
     if isinstance(answer, Transcription):
         return answer
-    partial = answer.partial if isinstance(answer.partial, Transcription) else Transcription(text="")
+    partial = answer.partial
+    if not isinstance(partial, Transcription):
+        partial = Transcription(text="", gaps=tuple(merged((piece.start, piece.end) for piece in plan.pieces)))
     return attrs.evolve(partial, attempts=answer.attempts)
 
 

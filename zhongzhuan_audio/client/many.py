@@ -215,7 +215,7 @@ def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
     sent = {name: value for name, value in options.items() if name not in _UNSENT}
     fields, references = work.fields({"model": "whisper-1", **sent})
     preparing.check_times(fields)
-    if preparing.listens:
+    if preparing.needs_times:
         check_media()
     return fields, references
 

@@ -24,6 +24,7 @@ from zhongzhuan_audio.longform import (
 )
 from zhongzhuan_audio.longform.closing import Closing
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
+from zhongzhuan_audio.longform.pieces import Turns
 from zhongzhuan_audio.models import Preparation, Span, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
@@ -160,7 +161,7 @@ class PreparedCalls(ClientCore):
         return attrs.evolve(whole, preparation=done)
 
     async def _ask_listened(
-        self, asking: Asking, listened: Listened, plan: Plan, sent: Sent, *, side_by_side: int = 1
+        self, asking: Asking, listened: Listened, plan: Plan, sent: Sent, *, turns: Turns | None = None
     ) -> Transcription:
         """Ask for a recording, or a channel, in the pieces of its plan, and look into what was heard.
 
@@ -169,10 +170,12 @@ class PreparedCalls(ClientCore):
             listened: Of what.
             plan: Its pieces; at least one.
             sent: Adds up what is sent of all channels.
-            side_by_side: How many channels are asked for at once.
+            turns: Those of all channels; None where there is but one.
         """
         ask_for = self._asking_for(asking, listened, sent)
-        at_once = max(1, min(_AT_ONCE, self._limits.max_concurrency) // side_by_side)
+        if turns is not None:
+            ask_for = turns.taking(ask_for)
+        at_once = self._pieces_at_once
         preparing = asking.preparing
         whole = await ask_for_pieces(
             plan, ask_for, context=preparing.context, at_once=at_once, allow_gaps=preparing.allow_gaps
@@ -223,7 +226,7 @@ class PreparedCalls(ClientCore):
                 self._asking_for(asking, listened, sent),
                 lengths=asking.lengths,
                 first=1,
-                at_once=min(_AT_ONCE, self._limits.max_concurrency),
+                at_once=self._pieces_at_once,
                 may_ask=_may_ask(source),
             )
         finally:
@@ -270,6 +273,10 @@ class PreparedCalls(ClientCore):
 
     def _which(self, listened: Listened, piece: Piece) -> str:
         return f"{listened.which(piece)} {self._audio_limits.encoding}"
+
+    @property
+    def _pieces_at_once(self) -> int:
+        return min(_AT_ONCE, self._limits.max_concurrency)
 
     def _lengths(self, model: str) -> Lengths:
         from zhongzhuan_audio.media.encoding import BIT_RATES

@@ -29,11 +29,13 @@ def name_channels(names: ChannelNames, count: int, label: str) -> list[tuple[int
         label: What to call the recording.
 
     Raises:
-        AudioSourceError: There are not so many.
+        AudioSourceError: There are not so many. One channel that is to have several names has none.
     """
     if names == "split":
         sides = _SIDES if count <= len(_SIDES) else [str(number) for number in range(1, count + 1)]
         return list(enumerate(sides[:count]))
+    if count == 1 and len(names) > 1 and names[0][0] == 0:
+        return []
     missing = [_place(index) for index, _ in names if index >= count]
     if missing:
         has = "one channel" if count == 1 else f"{count} channels"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import attrs
 
@@ -15,7 +15,7 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Context
 from zhongzhuan_audio.threads import in_thread
 
-__all__ = ["AskForPiece", "ask_for_pieces", "pieces_to_ask", "with_rest"]
+__all__ = ["AskForPiece", "NotAskedError", "Turns", "ask_for_pieces", "pieces_to_ask", "with_rest"]
 
 AskForPiece: TypeAlias = Callable[[Piece, str | None], Awaitable[Transcription]]
 """Asks for a piece, with the text before it where that is known."""
@@ -24,8 +24,37 @@ _TAIL_CHARS = 200
 """How much of the text before is worth telling: Whisper looks at 224 tokens."""
 
 
-class _NotAskedError(ZhongzhuanError):
+class NotAskedError(ZhongzhuanError):
     """A piece that was not asked for, since another one failed."""
+
+
+@final
+class Turns:
+    """What the channels of a recording have in common: how many of their pieces are under way side by side."""
+
+    def __init__(self, at_once: int, *, allow_gaps: bool) -> None:
+        """Make room for so many; unless gaps are allowed, none is begun after one that failed."""
+        self._room = asyncio.Semaphore(at_once)
+        self._allow_gaps = allow_gaps
+        self._failed = False
+
+    def taking(self, ask: AskForPiece) -> AskForPiece:
+        """Return what asks for a piece when there is room.
+
+        It raises `NotAskedError` where another piece has failed.
+        """
+
+        async def ask_in_turn(piece: Piece, before: str | None) -> Transcription:
+            async with self._room:
+                if self._failed:
+                    raise NotAskedError("not asked for")
+                try:
+                    return await ask(piece, before)
+                except ZhongzhuanError:
+                    self._failed = not self._allow_gaps
+                    raise
+
+        return ask_in_turn
 
 
 async def ask_for_pieces(
@@ -72,7 +101,7 @@ async def ask_for_pieces(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    all_answers = [answers.get(piece.index, _NotAskedError("not asked for")) for piece in plan.pieces]
+    all_answers = [answers.get(piece.index, NotAskedError("not asked for")) for piece in plan.pieces]
     whole = await in_thread(stitch, plan.pieces, all_answers, duration=plan.duration)
     if failed and (not allow_gaps or len(failed) == len(plan.pieces)):
         raise with_rest(failed[0], whole)

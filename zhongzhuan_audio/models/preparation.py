@@ -28,6 +28,8 @@ class Preparation:
     """Seconds that could not be decoded."""
     channels: int = 1
     """How many were sent, each by itself."""
+    channel_count: int = 1
+    """How many the recording has, where it was asked for by channel."""
     same_channels: bool = False
     """Whether there are several, all the same, of which one was sent."""
     silent_channels: tuple[str, ...] = ()
