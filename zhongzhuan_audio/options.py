@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import attrs
 
@@ -83,6 +83,15 @@ class Preparing:
     drop_suspicious: bool = False
     refill: bool = False
     channels: ChannelNames | None = attrs.field(default=None, converter=channel_names)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Preparing:
+        """Return what of a call's options is about this.
+
+        Raises:
+            ConfigurationError: One is out of its range.
+        """
+        return cls(**{name: options[name] for name in attrs.fields_dict(cls) if name in options})
 
     def __attrs_post_init__(self) -> None:
         """Check the values.

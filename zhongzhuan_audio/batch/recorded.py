@@ -117,9 +117,8 @@ async def recorded(
 
 def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
     """Return what a journal's key holds of how recordings are prepared, where that is not as usual."""
-    names = attrs.fields_dict(Preparing)
-    usual, wanted = Preparing(), Preparing(**{name: options[name] for name in names if name in options})
-    values = {name: getattr(wanted, name) for name in names}
+    usual, wanted = Preparing(), Preparing.of(options)
+    values = {name: getattr(wanted, name) for name in attrs.fields_dict(Preparing)}
     return tuple(("", f"{name}={value}") for name, value in values.items() if value != getattr(usual, name))
 
 

@@ -194,8 +194,7 @@ class ManyCalls(RecordingCalls):
 
     async def _is_prepared(self, source: Source, audio_s: float | None, options: Mapping[str, Any]) -> bool:
         """Tell whether something else goes out in a recording's place."""
-        names = attrs.fields_dict(Preparing).keys() & options.keys()
-        preparing = Preparing(**{name: options[name] for name in names})
+        preparing = Preparing.of(options)
         if preparing.channels is not None:
             return True
         return await self._need_of(source, audio_s, options.get("model", "whisper-1"), preparing) is not None
@@ -211,7 +210,7 @@ def _length_s(found: Probe | None) -> float | None:
 
 
 def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
-    preparing = Preparing(**{name: options[name] for name in attrs.fields_dict(Preparing) if name in options})
+    preparing = Preparing.of(options)
     sent = {name: value for name, value in options.items() if name not in _UNSENT}
     fields, references = work.fields({"model": "whisper-1", **sent})
     preparing.check_times(fields)
