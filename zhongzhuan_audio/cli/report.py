@@ -151,7 +151,7 @@ def _write(rows: Iterable[dict[str, Any]], as_json: IO[bytes], as_csv: IO[bytes]
     mark = b"[\n"
     for row in rows:
         as_json.write(mark + json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace"))
-        writer.writerow({**row, **{name: "\n".join(row.get(name, ())) for name in _LISTS}})
+        writer.writerow({**row, **{name: "\n".join(row.get(name) or ()) for name in _LISTS}})
         mark = b",\n"
     as_json.write(b"\n]\n")
     table.detach()
