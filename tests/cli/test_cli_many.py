@@ -314,7 +314,8 @@ def test_a_dry_run_sends_nothing(relay, calls, folder, monkeypatch, capsys):
 
 def test_a_dry_run_knows_the_journal(relay, scripted_engine, calls, folder, capsys):
     """What is done costs nothing; what failed would be sent again; another option makes it all new."""
-    scripted_engine.script("one", ScriptedAnswer(400, '{"error": {"message": "no"}}'), "two")
+    refused = ScriptedAnswer(400, '{"error": {"message": "no"}}')
+    scripted_engine.script(*[lambda options: refused if options.filename == "b.wav" else "good"] * 4)
     argv = ["transcribe", "calls", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 1
     capsys.readouterr()

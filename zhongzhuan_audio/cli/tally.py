@@ -13,7 +13,8 @@ import attrs
 
 from zhongzhuan_audio.batch import Budget, Outcome
 from zhongzhuan_audio.cli.exit_codes import FAILED, OK, WRONG_USAGE
-from zhongzhuan_audio.cli.wording import in_options, reason_of
+from zhongzhuan_audio.cli.outputs import UnwrittenError
+from zhongzhuan_audio.cli.wording import hint_of_many, in_options, reason_of
 from zhongzhuan_audio.errors import (
     APIError,
     AudioSourceError,
@@ -51,6 +52,8 @@ class _Group:
     error: Exception
     labels: list[str] = attrs.field(factory=list)
     count: int = 0
+    folder: str = ""
+    """In which all of them found no place."""
 
 
 @attrs.define
@@ -180,10 +183,12 @@ class Tally:
             yield f"{requests} nothing and may have been billed"
 
     def _group(self, error: Exception, label: str) -> None:
-        hint = error.hint if isinstance(error, ZhongzhuanError) else None
+        hint = hint_of_many(error) if isinstance(error, ZhongzhuanError) else None
         # What a message says of one recording would make a group of each.
-        key = (type(error), getattr(error, "status", None), getattr(error, "code", None), hint)
-        group = self._groups.setdefault(key, _Group(error))
+        facts = (getattr(error, name, None) for name in ("status", "code", "reason"))
+        group = self._groups.setdefault((type(error), hint, *facts), _Group(error))
+        if isinstance(error, UnwrittenError):
+            group.folder = os.path.commonpath([group.folder or error.folder, error.folder]) or os.curdir
         group.count += 1
         if group.count <= _SHOWN:
             group.labels.append(label)
@@ -203,7 +208,9 @@ def _cause_of(group: _Group) -> str:
     # A request id is of one of them only.
     error = in_options(group.error)
     status = f" (status {error.status})" if isinstance(error, APIError) else ""
-    hint = f" — {error.hint}" if error.hint else ""
+    hint = f" — {told}" if (told := hint_of_many(error)) else ""
+    if isinstance(error, UnwrittenError):
+        return f"{error.reason[:1].lower()}{error.reason[1:]} in {group.folder}{hint}"
     return f"{type(error).__name__}: {error.message}{status}{hint}"
 
 
