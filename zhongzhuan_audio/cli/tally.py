@@ -36,6 +36,7 @@ _SHOWN = 3
 """How many recordings of a group of failures are named."""
 _SHOWN_AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - {ord("'"), ord("\\")}
 """ASCII, without what means something between quotes."""
+_LENGTHLESS = "unknown_minutes"
 _WORTH_TELLING_S = 3.0
 """What would not be 0.0 minutes."""
 
@@ -77,6 +78,8 @@ class Tally:
     """Seconds of audio that this run has paid for, or may have."""
     is_broken: bool = False
     """Whether the work ended before its end."""
+    refused: dict[str, list[str]] = attrs.field(factory=dict)
+    """Recordings that no run within the same limits would send, by the limits that are too low for them."""
     _groups: dict[tuple[object, ...], _Group] = attrs.field(factory=dict)
     _are_settings: bool = True
     """Whether nothing but settings has failed."""
@@ -115,6 +118,8 @@ class Tally:
             self.audio_s += outcome.audio_s or 0.0
         elif is_unsent(error):
             self.unsent += 1
+            for limit in error.limits if isinstance(error, BudgetExceededError) else ():
+                self.refused.setdefault(limit, []).append(label)
         else:
             self.failed += 1
             self._are_settings &= isinstance(error, ConfigurationError)
@@ -182,6 +187,22 @@ class Tally:
             requests = "1 request gave" if self.lost == 1 else f"{self.lost} requests gave"
             yield f"{requests} nothing and may have been billed"
 
+    def is_stuck(self, total: int) -> bool:
+        """Tell whether the same work within the same limits would come no further."""
+        lengthless = self.refused.get(_LENGTHLESS, ())
+        return len(self.refused) > bool(lengthless) or 0 < len(lengthless) == total - self.done
+
+    def limits(self) -> Iterator[str]:
+        """Yield a line about each limit that has to be raised."""
+        for limit, labels in self.refused.items():
+            if limit == _LENGTHLESS:
+                told = f"{len(labels)} recordings do not tell their length: convert them"
+                if len(labels) == 1:
+                    told = f"{labels[0]} does not tell its length: convert it"
+                yield f"{told}, or say with --unknown-minutes what to count"
+            else:
+                yield f"--max-{limit.replace('_', '-')} has no room for {labels[0]} in any run: raise it"
+
     def _group(self, error: Exception, label: str) -> None:
         hint = hint_of_many(error) if isinstance(error, ZhongzhuanError) else None
         # What a message says of one recording would make a group of each.
@@ -248,12 +269,4 @@ def _quoted(word: str) -> str:
 
 def describe_left(budget: Budget) -> str:
     """Return what is left of a budget."""
-    left = budget.left
-    parts = []
-    if left.audio_minutes is not None:
-        parts.append(f"{left.audio_minutes:.4g} minutes")
-    if left.requests is not None:
-        parts.append(f"{left.requests} requests")
-    if left.cost is not None:
-        parts.append(f"{left.cost:.4g} of the cost")
-    return f"left of the budget: {', '.join(parts)}"
+    return f"left of the budget for this run: {budget.left}"

@@ -16,8 +16,10 @@ from zhongzhuan_audio.cli.outputs import UnwrittenError, keep, render
 from zhongzhuan_audio.cli.render import Reporter, print_bytes
 from zhongzhuan_audio.cli.report import Report
 from zhongzhuan_audio.cli.tally import Tally, is_unsent
+from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.errors import (
     AuthenticationError,
+    BudgetExceededError,
     JournalError,
     NoTimingError,
     QuotaExceededError,
@@ -235,7 +237,10 @@ class Work:
         label = target.recording.label
         if isinstance(error, StoppedError):
             return
-        if error is not None:
+        if isinstance(error, BudgetExceededError):
+            # What to do about it is told in the end, once for all.
+            self._reporter.say(f"{label}: not sent: {in_options(error).message}")
+        elif error is not None:
             self._reporter.fail(label, error)
         elif target.place is not None:
             again = " (from the journal)" if outcome.from_journal else ""
