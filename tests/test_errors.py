@@ -17,6 +17,7 @@ from zhongzhuan_audio.errors import (
     APIError,
     Attempt,
     AudioSourceError,
+    BudgetExceededError,
     ConfigurationError,
     InvalidResponseError,
     MissingExtraError,
@@ -85,6 +86,7 @@ OWN: dict[type, dict[str, Any]] = {
         "retry_after": 2.5,
         "failover": True,
     },
+    BudgetExceededError: {"limits": ("requests",)},
     InvalidResponseError: {"status": 206, "headers": {"server": "nginx"}, "body": "<html>", "failover": False},
 }
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-__all__ = ["Advice", "for_the_command", "with_more"]
+__all__ = ["NOT_AGAIN", "Advice", "for_the_command", "with_more"]
+
+NOT_AGAIN = "not tried again: "
+"""Begins the part of a hint that tells why what might have helped was not done; nothing stands behind it."""
 
 
 class Advice(str):  # noqa: SLOT000 - pickle in its oldest forms takes no slots

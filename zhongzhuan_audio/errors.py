@@ -295,7 +295,16 @@ class NoTimingError(ZhongzhuanError):
 
 
 class BudgetExceededError(ZhongzhuanError):
-    """The next request would pass the budget."""
+    """The next request would pass the budget.
+
+    Attributes:
+        limits: Names of the budget's limits that would have no room for it even where nothing is spent;
+            "unknown_minutes" where that is not given and has to be. Empty where a new budget of the same size holds it.
+    """
+
+    def __init__(self, message: str = "", *, limits: tuple[str, ...] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.limits = limits
 
 
 class JournalError(ZhongzhuanError):

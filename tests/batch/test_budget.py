@@ -99,9 +99,25 @@ def test_it_says_what_is_left() -> None:
     budget = Budget(audio_minutes=3, cost=0.5, price_per_minute=0.1)
     assert repr(budget) == "<Budget with audio_minutes=3, cost=0.5 left>"
     told = str(budget.exceeded(600))
-    assert told.startswith("the budget has audio_minutes=3, cost=0.5 left, and the recording lasts 10 minutes")
+    assert told.startswith("the budget has 3 minutes of audio, a cost of 0.5 left, and the recording lasts 10 minutes")
     assert "nothing was sent" in told
-    assert str(Budget(requests=0).exceeded(None)).startswith("the budget has requests=0 left —")
+    assert str(Budget(requests=0).exceeded(None)).startswith("the budget has 0 requests left —")
+    assert str(Budget(requests=1).left) == "1 request"
+
+
+@pytest.mark.parametrize(
+    ("audio_s", "limits"),
+    [(179.0, ()), (181.0, ("audio_minutes",)), (None, ("audio_minutes",)), (301.0, ("audio_minutes", "cost"))],
+)
+def test_it_says_which_limit_never_has_room(audio_s: float | None, limits: tuple[str, ...]) -> None:
+    """Whatever is spent; of what is spent alone, none."""
+    budget = Budget(audio_minutes=3, requests=1, cost=0.5, price_per_minute=0.1, unknown_minutes=4)
+    held = budget.hold(60.0, 0)
+    assert held is not None
+    budget.settle(held, 1)
+    assert budget.hold(audio_s, 0) is None
+    assert budget.exceeded(audio_s).limits == limits
+    assert Budget(requests=0).exceeded(audio_s).limits == ("requests",)
 
 
 @pytest.mark.parametrize(

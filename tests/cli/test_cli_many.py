@@ -45,6 +45,7 @@ def lines_of(capsys) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
+LIVE = b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm" + bytes(200)
 NAMES = ["2024/b.wav", "2024/c.wav", "2025/e.wav", "2025/x/d.wav", "a.wav"]
 TREE = ["2024/b.txt", "2024/c.txt", "2025/copy.txt", "2025/x/d.txt", "a.txt"]
 
@@ -170,13 +171,67 @@ def test_a_budget_holds(relay, calls, folder, transcripts, capsys):
     assert relay.request_count == 2
     err = capsys.readouterr().err.splitlines()
     assert "2 transcribed, 0 failed, 2 not sent" in "\n".join(err)
-    assert "left of the budget: 0 minutes" in err
-    assert err[-1].endswith("--max-audio-minutes 0.5 calls")
+    refused = [line for line in err if ": not sent: the budget has 0 minutes of audio left, and the rec" in line]
+    assert 1 <= len(refused) <= 2
+    assert all(line.endswith("lasts 0.25 minutes") for line in refused)
+    again = "to go on, within the same limits once more: zhongzhuan-audio transcribe --output-dir out --concurrency 1"
+    assert err[-2:] == ["left of the budget for this run: 0 minutes of audio", f"{again} --max-audio-minutes 0.5 calls"]
     rows = json.loads((folder / "out" / "report.json").read_text())
     assert sorted(row["status"] for row in rows) == ["done", "done", "not sent", "not sent"]
     assert run([*argv, "--max-cost", "1", "--price-per-minute", "0.01"]) == 0
     assert relay.request_count == 4
     assert "cost 0.005" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limits", "left", "lines"),
+    [
+        ("--max-requests 0", "0 requests", ["--max-requests has no room for {} in any run: raise it"]),
+        (
+            "--max-audio-minutes 0.2 --max-cost 1 --price-per-minute 1",
+            "0.2 minutes of audio, a cost of 1",
+            ["--max-audio-minutes has no room for {} in any run: raise it"],
+        ),
+        (
+            "--max-cost 0.1 --price-per-minute 1 --max-requests 0",
+            "0 requests, a cost of 0.1",
+            [f"--max-{name} has no room for {{}} in any run: raise it" for name in ("requests", "cost")],
+        ),
+    ],
+)
+def test_a_limit_that_lets_nothing_through_is_told(relay, calls, capsys, limits, left, lines):
+    """The same command would come no further, and is not recommended."""
+    assert run(f"transcribe calls --output-dir out --concurrency 1 {limits}".split()) == 1
+    err = capsys.readouterr().err.splitlines()
+    told = [line.format(err[0].partition(":")[0]) for line in lines]
+    assert err[-1 - len(lines) :] == [f"left of the budget for this run: {left}", *told]
+    assert relay.request_count == 0
+
+
+def test_a_limit_without_room_for_a_single_recording_is_told(relay, calls, capsys):
+    """It has no sum, and yet it is said what to do."""
+    assert run(["transcribe", "calls/a.wav", "--max-audio-minutes", "0.2"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "calls/a.wav: not sent: the budget has 0.2 minutes of audio left, and the recording lasts 0.25 minutes",
+        "--max-audio-minutes has no room for calls/a.wav in any run: raise it",
+    ]
+
+
+def test_recordings_without_a_length_are_told_once(relay, calls, folder, capsys):
+    """What to do about them stands in the end; going on is worth it as long as there are others."""
+    (folder / "live").mkdir()
+    for number in range(3):
+        (folder / "live" / f"{number}.webm").write_bytes(LIVE + bytes([number]))
+    assert run(["transcribe", "live", "--output-dir", "out", "--max-audio-minutes", "1", "--prepare", "never"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("--unknown-minutes") == 1
+    told = "3 recordings do not tell their length: convert them, or say with --unknown-minutes what to count"
+    assert err.splitlines()[-1] == told
+    argv = "transcribe live/0.webm calls/2024 --output-dir out --max-audio-minutes 0.25 --concurrency 1 --prepare never"
+    assert run(argv.split()) == 1
+    *_, length, again = capsys.readouterr().err.splitlines()
+    assert length == "live/0.webm does not tell its length: convert it, or say with --unknown-minutes what to count"
+    assert again.startswith("to go on, within the same limits once more: ")
 
 
 def test_lines_of_json_have_all_fields(relay, scripted_engine, calls, folder, capsys):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from zhongzhuan_audio.batch import Outcome
+from zhongzhuan_audio.batch import Job, Outcome
 from zhongzhuan_audio.cli.named import Recording
+from zhongzhuan_audio.cli.outputs import UnwrittenError
 from zhongzhuan_audio.cli.render import Reporter
 from zhongzhuan_audio.cli.tally import Tally
 from zhongzhuan_audio.cli.work import Target, Work
@@ -144,10 +145,14 @@ async def test_a_transcript_that_cannot_be_written_is_shown_and_no_more_is_sent(
 async def test_what_a_journal_has_is_not_shown(tmp_path, capsys):
     """It is safe there."""
     (tmp_path / "gone").write_text("no folder")
-    work, _ = made(tmp_path / "gone", "ab", has_journal=True)
+    work, tally = made(tmp_path / "gone", "ab", has_journal=True)
     await work.take(Answers(work, [UNTIMED]))
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("its answer is in the journal: make space and run it again")
+    hint = "its answer is in the journal: make space and run it again"
+    assert line.endswith(hint)
+    same = UnwrittenError(reason="File exists", folder=str(tmp_path / "gone"), hint=hint)
+    tally.count(Outcome(index=1, job=Job("b")), "b", same)
+    assert list(tally.causes()) == [f"  2 x file exists in {tmp_path / 'gone'} — {hint} (a, b)"]
 
 
 async def test_what_the_journal_could_not_keep_is_written_all_the_same(tmp_path, capsys):

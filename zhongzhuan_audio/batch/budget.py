@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import final
 
 import attrs
 
+from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import BudgetExceededError, ConfigurationError
 
 __all__ = ["Amounts", "Budget", "Hold", "charge"]
@@ -27,6 +28,15 @@ class Amounts:
     """Requests that were, or may have been, charged."""
     cost: float | None
     """In the currency of `price_per_minute`."""
+
+    def __str__(self) -> str:
+        """Return those that there are in words."""
+        parts = [] if self.audio_minutes is None else [f"{self.audio_minutes:.4g} minutes of audio"]
+        if self.requests is not None:
+            parts.append("1 request" if self.requests == 1 else f"{self.requests} requests")
+        if self.cost is not None:
+            parts.append(f"a cost of {self.cost:.4g}")
+        return ", ".join(parts)
 
 
 @attrs.frozen(kw_only=True)
@@ -189,8 +199,9 @@ class Budget:
         if requests != 1:
             length = f", and the recording takes {requests} requests of {(audio_s or 0.0) / 60:.4g} minutes in all"
         return BudgetExceededError(
-            f"{self!r}{length}".replace("<Budget with ", "the budget has ").replace(" left>", " left"),
+            f"the budget has {self.left} left{length}",
             hint="nothing was sent; raise the budget, and ask again for what is not done",
+            limits=tuple(self._too_low(self._length_ms(audio_s), requests)),
         )
 
     def _set_aside(self, held: Hold) -> Hold:
@@ -206,17 +217,31 @@ class Budget:
         if self.needs_length:
             raise BudgetExceededError(
                 "the recording's header does not tell its length, and the budget counts minutes",
-                hint="nothing was sent; convert it, or say with Budget(unknown_minutes=) what such a recording counts",
+                hint=Advice(
+                    "nothing was sent; convert it, or say with Budget(unknown_minutes=) what such a recording counts",
+                    command="nothing was sent; convert it, or say with --unknown-minutes what such a recording counts",
+                ),
+                limits=("unknown_minutes",),
             )
         return 0
 
     def _limit_ms(self) -> int:
         """Return the milliseconds of audio that may be sent."""
-        limits = [] if self._audio_minutes is None else [self._audio_minutes]
+        return min(self._limits_ms().values())
+
+    def _limits_ms(self) -> dict[str, int]:
+        """Return the milliseconds of audio that each limit lets be sent."""
+        minutes = {} if self._audio_minutes is None else {"audio_minutes": self._audio_minutes}
         if self._cost is not None and self._price:
-            limits.append(self._cost / self._price)
+            minutes["cost"] = self._cost / self._price
         # What a division leaves over must not cost the last recording its place.
-        return math.floor(min(limits) * _MS_A_MINUTE + 1e-6)
+        return {name: math.floor(limit * _MS_A_MINUTE + 1e-6) for name, limit in minutes.items()}
+
+    def _too_low(self, length_ms: int, requests: int) -> Iterator[str]:
+        """Yield the names of the limits that never have room for so much."""
+        if self._requests is not None and self._requests < requests:
+            yield "requests"
+        yield from (name for name, limit_ms in self._limits_ms().items() if limit_ms < length_ms)
 
     def _amounts(self, ms: int, requests: int) -> Amounts:
         minutes = ms / _MS_A_MINUTE

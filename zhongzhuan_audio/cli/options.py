@@ -71,12 +71,14 @@ class RecordingOptions:
     no_resume: Annotated[bool, Parameter(help="Ask all anew, and keep no journal.", show_default=False)] = False
     journal: Annotated[Path | None, Parameter(metavar="FILE", help="Keep the journal there, not in DIR.")] = None
     max_audio_minutes: Annotated[
-        float | None, Parameter(metavar="N", help="Send no more minutes of audio.", validator=_AMOUNT)
+        float | None, Parameter(metavar="N", help="Send no more minutes of audio in one run.", validator=_AMOUNT)
     ] = None
-    max_requests: Annotated[int | None, Parameter(metavar="N", help="Pay for no more requests.", validator=_AMOUNT)] = (
+    max_requests: Annotated[
+        int | None, Parameter(metavar="N", help="Pay for no more requests in one run.", validator=_AMOUNT)
+    ] = None
+    max_cost: Annotated[float | None, Parameter(metavar="N", help="Spend no more in one run.", validator=_AMOUNT)] = (
         None
     )
-    max_cost: Annotated[float | None, Parameter(metavar="N", help="Spend no more.", validator=_AMOUNT)] = None
     price_per_minute: Annotated[
         float | None, Parameter(metavar="N", help="What a minute of audio costs.", validator=Number(gt=0))
     ] = None

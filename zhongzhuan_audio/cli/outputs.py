@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.errors import ConfigurationError, NoTimingError
+from zhongzhuan_audio.errors import ConfigurationError, NoTimingError, ZhongzhuanError
 from zhongzhuan_audio.files import write_text
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.models.transcription import FitOptions
 
-__all__ = ["FORMATS", "UNTIMED_SUFFIX", "Form", "Kept", "Rendered", "keep", "parse_formats", "render"]
+__all__ = [
+    "FORMATS",
+    "UNTIMED_SUFFIX",
+    "Form",
+    "Kept",
+    "Rendered",
+    "UnwrittenError",
+    "keep",
+    "parse_formats",
+    "render",
+]
 
 Form: TypeAlias = Literal["text", "json", "srt", "vtt"]
 """What a transcript is written as."""
@@ -29,6 +39,20 @@ FORMATS: dict[str, tuple[Form, str]] = {
 
 UNTIMED_SUFFIX = ".txt"
 """What an answer without times gets in place of a subtitle's suffix."""
+
+
+class UnwrittenError(ZhongzhuanError):
+    """A transcript found no place.
+
+    Attributes:
+        reason: What the system said.
+        folder: Where it belonged.
+    """
+
+    def __init__(self, message: str = "", *, reason: str = "", folder: str = "", **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.reason = reason
+        self.folder = folder
 
 
 def parse_formats(names: str) -> tuple[str, ...]:

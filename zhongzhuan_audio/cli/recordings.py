@@ -229,7 +229,11 @@ class _Run:
         work.close(may_bill=not self._options.local)
         code = INTERRUPTED if self._was_interrupted else self._tally.exit_code
         if self._are_many:
-            self._sum_up(work)
+            self._sum_up()
+        for line in self._tally.limits():
+            complain(line)
+        if self._are_many and (again := self._again(work)) is not None:
+            complain(again)
         if work.output is None:
             return code
         try:
@@ -240,30 +244,30 @@ class _Run:
             taken = False
         return code if taken else FAILED
 
-    def _sum_up(self, work: Work) -> None:
+    def _sum_up(self) -> None:
         begin = "interrupted: " if self._was_interrupted else ""
         complain(begin + self._tally.summary(self._verb, len(self._recordings)))
         for line in self._tally.causes():
             complain(line)
         if self._budget is not None:
             complain(describe_left(self._budget))
-        if (again := self._again(work)) is not None:
-            complain(again)
 
     def _again(self, work: Work) -> str | None:
         """Return a line with the command that asks for what is not done; None where all is."""
-        if self._tally.done == len(self._recordings) or self._is_hopeless:
+        total = len(self._recordings)
+        if self._tally.done == total or self._is_hopeless or self._tally.is_stuck(total):
             return None
+        within = "" if self._budget is None else ", within the same limits once more"
         if self._options.journal_path is not None:
             piped = STDIN in (*self._files, str(self._options.files_from))
             to_go_on = "to go on, with the same on stdin" if piped else "to go on"
-            return f"{to_go_on}: {command_line(self._verb, self._files, self._options, self._relay)}"
+            return f"{to_go_on}{within}: {command_line(self._verb, self._files, self._options, self._relay)}"
         names = work.undone()
         if len(names) > _NAMED:
             return f"to go on, name the {len(names)} that are not done, or keep a journal next time: --journal FILE"
         # The list is of no use any more: some of its names are done.
         options = attrs.evolve(self._options, files_from=None, null=False)
-        return f"to go on: {command_line(self._verb, names, options, self._relay)}"
+        return f"to go on{within}: {command_line(self._verb, names, options, self._relay)}"
 
     def _interrupted(self, work: Work) -> list[str]:
         """Print what programs are told where the work was broken off, and return what people are."""

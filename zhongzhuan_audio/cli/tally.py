@@ -13,7 +13,8 @@ import attrs
 
 from zhongzhuan_audio.batch import Budget, Outcome
 from zhongzhuan_audio.cli.exit_codes import FAILED, OK, WRONG_USAGE
-from zhongzhuan_audio.cli.wording import in_options, reason_of
+from zhongzhuan_audio.cli.outputs import UnwrittenError
+from zhongzhuan_audio.cli.wording import hint_of_many, in_options, reason_of
 from zhongzhuan_audio.errors import (
     APIError,
     AudioSourceError,
@@ -35,6 +36,7 @@ _SHOWN = 3
 """How many recordings of a group of failures are named."""
 _SHOWN_AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - {ord("'"), ord("\\")}
 """ASCII, without what means something between quotes."""
+_LENGTHLESS = "unknown_minutes"
 _WORTH_TELLING_S = 3.0
 """What would not be 0.0 minutes."""
 
@@ -51,6 +53,8 @@ class _Group:
     error: Exception
     labels: list[str] = attrs.field(factory=list)
     count: int = 0
+    folder: str = ""
+    """In which all of them found no place."""
 
 
 @attrs.define
@@ -74,6 +78,8 @@ class Tally:
     """Seconds of audio that this run has paid for, or may have."""
     is_broken: bool = False
     """Whether the work ended before its end."""
+    refused: dict[str, list[str]] = attrs.field(factory=dict)
+    """Recordings that no run within the same limits would send, by the limits that are too low for them."""
     _groups: dict[tuple[object, ...], _Group] = attrs.field(factory=dict)
     _are_settings: bool = True
     """Whether nothing but settings has failed."""
@@ -111,6 +117,8 @@ class Tally:
             self.audio_s += outcome.audio_s or 0.0
         elif is_unsent(error):
             self.unsent += 1
+            for limit in error.limits if isinstance(error, BudgetExceededError) else ():
+                self.refused.setdefault(limit, []).append(label)
         else:
             self.failed += 1
             self._are_settings &= isinstance(error, ConfigurationError)
@@ -178,11 +186,29 @@ class Tally:
             requests = "1 request gave" if self.lost == 1 else f"{self.lost} requests gave"
             yield f"{requests} nothing and may have been billed"
 
+    def is_stuck(self, total: int) -> bool:
+        """Tell whether the same work within the same limits would come no further."""
+        lengthless = self.refused.get(_LENGTHLESS, ())
+        return len(self.refused) > bool(lengthless) or 0 < len(lengthless) == total - self.done
+
+    def limits(self) -> Iterator[str]:
+        """Yield a line about each limit that has to be raised."""
+        for limit, labels in self.refused.items():
+            if limit == _LENGTHLESS:
+                told = f"{len(labels)} recordings do not tell their length: convert them"
+                if len(labels) == 1:
+                    told = f"{labels[0]} does not tell its length: convert it"
+                yield f"{told}, or say with --unknown-minutes what to count"
+            else:
+                yield f"--max-{limit.replace('_', '-')} has no room for {labels[0]} in any run: raise it"
+
     def _group(self, error: Exception, label: str) -> None:
-        hint = error.hint if isinstance(error, ZhongzhuanError) else None
+        hint = hint_of_many(error) if isinstance(error, ZhongzhuanError) else None
         # What a message says of one recording would make a group of each.
-        key = (type(error), getattr(error, "status", None), getattr(error, "code", None), hint)
-        group = self._groups.setdefault(key, _Group(error))
+        facts = (getattr(error, name, None) for name in ("status", "code", "reason"))
+        group = self._groups.setdefault((type(error), hint, *facts), _Group(error))
+        if isinstance(error, UnwrittenError):
+            group.folder = os.path.commonpath([group.folder or error.folder, error.folder]) or os.curdir
         group.count += 1
         if group.count <= _SHOWN:
             group.labels.append(label)
@@ -202,7 +228,9 @@ def _cause_of(group: _Group) -> str:
     # A request id is of one of them only.
     error = in_options(group.error)
     status = f" (status {error.status})" if isinstance(error, APIError) else ""
-    hint = f" — {error.hint}" if error.hint else ""
+    hint = f" — {told}" if (told := hint_of_many(error)) else ""
+    if isinstance(error, UnwrittenError):
+        return f"{error.reason[:1].lower()}{error.reason[1:]} in {group.folder}{hint}"
     return f"{type(error).__name__}: {error.message}{status}{hint}"
 
 
@@ -240,12 +268,4 @@ def _quoted(word: str) -> str:
 
 def describe_left(budget: Budget) -> str:
     """Return what is left of a budget."""
-    left = budget.left
-    parts = []
-    if left.audio_minutes is not None:
-        parts.append(f"{left.audio_minutes:.4g} minutes")
-    if left.requests is not None:
-        parts.append(f"{left.requests} requests")
-    if left.cost is not None:
-        parts.append(f"{left.cost:.4g} of the cost")
-    return f"left of the budget: {', '.join(parts)}"
+    return f"left of the budget for this run: {budget.left}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sized
 
-from zhongzhuan_audio.advice import for_the_command
+from zhongzhuan_audio.advice import NOT_AGAIN, for_the_command
 from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
 from zhongzhuan_audio.models import Transcription
 
-__all__ = ["findings_of", "in_options", "reason_of"]
+__all__ = ["findings_of", "hint_of_many", "in_options", "reason_of"]
 
 _TEXT = re.compile(r"\Ainput (?=has|is)")
 _ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port|refill|drop_suspicious|channels|script)\b")
@@ -22,6 +22,11 @@ def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
         error.message = _ARGUMENT.sub(lambda found: f"--{found[0].replace('_', '-')}", error.message)
         error.message = _TEXT.sub("the text ", error.message)
     return error
+
+
+def hint_of_many(error: ZhongzhuanError) -> str | None:
+    """Return the hint without what it says of one request alone: why that was not tried again."""
+    return (for_the_command(error.hint) or "").partition(NOT_AGAIN)[0].rstrip("; ") or None
 
 
 def reason_of(error: Exception) -> str:

@@ -12,14 +12,15 @@ import attrs
 
 from zhongzhuan_audio.batch import Job, Outcome, Outcomes
 from zhongzhuan_audio.cli.named import STDIN, Recording
-from zhongzhuan_audio.cli.outputs import keep, render
+from zhongzhuan_audio.cli.outputs import UnwrittenError, keep, render
 from zhongzhuan_audio.cli.partials import Partials, describe_gaps, paid_whole, partial_of, render_partial
 from zhongzhuan_audio.cli.render import Reporter, print_bytes
 from zhongzhuan_audio.cli.report import Report
 from zhongzhuan_audio.cli.tally import Tally, is_unsent
-from zhongzhuan_audio.cli.wording import findings_of
+from zhongzhuan_audio.cli.wording import findings_of, in_options
 from zhongzhuan_audio.errors import (
     AuthenticationError,
+    BudgetExceededError,
     NoTimingError,
     QuotaExceededError,
     StoppedError,
@@ -247,20 +248,25 @@ class Work:
                 self._reporter.say(kept.note)
         return _untimed(transcription, outputs) if rendered.is_untimed else None
 
-    def _unwritten(self, path: Path, error: OSError, text: str) -> ZhongzhuanError:
+    def _unwritten(self, path: Path, error: OSError, text: str) -> UnwrittenError:
         """Return the error for a transcript that found no place; where nothing else has it, show it."""
         self._is_blocked = True
-        reason = f"cannot write {path}: {error.strerror or error}"
+        hint = "its transcript is above, and nothing more is sent"
         if self._has_journal:
-            return ZhongzhuanError(reason, hint="its answer is in the journal: make space and run it again")
-        self._reporter.rescue(text)
-        return ZhongzhuanError(reason, hint="its transcript is above, and nothing more is sent")
+            hint = "its answer is in the journal: make space and run it again"
+        else:
+            self._reporter.rescue(text)
+        reason = error.strerror or str(error)
+        return UnwrittenError(f"cannot write {path}: {reason}", reason=reason, folder=str(path.parent), hint=hint)
 
     def _tell(self, outcome: Outcome, target: Target, outputs: Sequence[Path], error: Exception | None) -> None:
         label = target.recording.label
         if isinstance(error, StoppedError):
             return
-        if error is not None:
+        if isinstance(error, BudgetExceededError):
+            # What to do about it is told in the end, once for all.
+            self._reporter.say(f"{label}: not sent: {in_options(error).message}")
+        elif error is not None:
             self._reporter.fail(label, error)
         elif target.place is not None:
             again = " (from the journal)" if outcome.from_journal else ""

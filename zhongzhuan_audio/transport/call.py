@@ -7,7 +7,7 @@ import time
 
 import attrs
 
-from zhongzhuan_audio.advice import Advice, with_more
+from zhongzhuan_audio.advice import NOT_AGAIN, Advice, with_more
 from zhongzhuan_audio.config import ApiKey, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import Attempt, Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
@@ -190,7 +190,7 @@ class Call:
         if any(made.billed == "maybe" for made in self.attempts):
             error.billed = "maybe"
         if reason:
-            error.hint = with_more(error.hint, f"not tried again: {reason}")
+            error.hint = with_more(error.hint, f"{NOT_AGAIN}{reason}")
         return error
 
 

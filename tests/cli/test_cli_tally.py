@@ -1,0 +1,42 @@
+"""The sum: what failures have in common, what was refused and why."""
+
+from __future__ import annotations
+
+from zhongzhuan_audio.advice import Advice, with_more
+from zhongzhuan_audio.batch import Job, Outcome
+from zhongzhuan_audio.cli.outputs import UnwrittenError
+from zhongzhuan_audio.cli.tally import Tally
+from zhongzhuan_audio.errors import UpstreamError
+
+
+def counted(*errors: Exception) -> Tally:
+    """Return a tally of recordings that ended in these."""
+    tally = Tally()
+    for index, error in enumerate(errors):
+        tally.count(Outcome(index=index, job=Job(f"{index}.mp3")), f"{index}.mp3", error)
+    return tally
+
+
+def test_one_cause_is_one_group():
+    """Why each was not tried again says nothing of the cause."""
+    hint = Advice("raise Timeouts.attempt_s", command="wait")
+    hints = [hint, with_more(hint, "not tried again: no time"), with_more(hint, "not tried again: it may be billed")]
+    tally = counted(*(UpstreamError("broken", status=502, hint=each) for each in hints))
+    assert list(tally.causes()) == ["  3 x UpstreamError: broken (status 502) — wait (0.mp3, 1.mp3, 2.mp3)"]
+    bare = [with_more(None, f"not tried again: {number}") for number in range(2)]
+    tally = counted(*(UpstreamError("broken", status=502, hint=each) for each in bare))
+    assert list(tally.causes()) == ["  2 x UpstreamError: broken (status 502) (0.mp3, 1.mp3)"]
+
+
+def test_a_full_disk_is_told_as_what_it_is():
+    """With the folder that has no space, and no single file in it."""
+    full, hint = "No space left on device", "make space"
+    folders = ["out/2024", "out/2025/x", "out"]
+    unwritten = [UnwrittenError(f"cannot write {each}/a", reason=full, folder=each, hint=hint) for each in folders]
+    other = UnwrittenError("cannot write out/b", reason="Permission denied", folder="out", hint=hint)
+    assert list(counted(*unwritten, other).causes()) == [
+        "  3 x no space left on device in out — make space (0.mp3, 1.mp3, 2.mp3)",
+        "  1 x permission denied in out — make space (3.mp3)",
+    ]
+    here = counted(*(UnwrittenError("no", reason=full, folder=each) for each in (".", "2024")))
+    assert list(here.causes()) == ["  2 x no space left on device in . (0.mp3, 1.mp3)"]
