@@ -50,7 +50,7 @@ class Closing:
         Args:
             kept: In order, apart from each other, in seconds.
         """
-        self.kept = tuple(kept)
+        self.kept: tuple[Span, ...] = tuple(kept)
         self._begins = [0.0, *accumulate(end - begin for begin, end in kept)]
         self._stretches = list(pairwise(self._begins))
 
