@@ -114,7 +114,7 @@ def test_it_says_which_limit_never_has_room(audio_s: float | None, limits: tuple
     budget = Budget(audio_minutes=3, requests=1, cost=0.5, price_per_minute=0.1, unknown_minutes=4)
     held = budget.hold(60.0, 0)
     assert held is not None
-    budget.settle(held, 1)
+    budget.settle(held, held)
     assert budget.hold(audio_s, 0) is None
     assert budget.exceeded(audio_s).limits == limits
     assert Budget(requests=0).exceeded(audio_s).limits == ("requests",)
