@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.client.prepared import AskFor, Asking, Listened, PreparedCalls, plan_of, unread
+from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, plan_of, unread
+from zhongzhuan_audio.client.prepared import PreparedCalls
 from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.longform.closing import plan_closing
