@@ -6,7 +6,7 @@ from zhongzhuan_audio.advice import Advice, with_more
 from zhongzhuan_audio.batch import Job, Outcome
 from zhongzhuan_audio.cli.outputs import UnwrittenError
 from zhongzhuan_audio.cli.tally import Tally
-from zhongzhuan_audio.errors import UpstreamError
+from zhongzhuan_audio.errors import BudgetExceededError, UpstreamError
 
 
 def counted(*errors: Exception) -> Tally:
@@ -26,6 +26,22 @@ def test_one_cause_is_one_group():
     bare = [with_more(None, f"not tried again: {number}") for number in range(2)]
     tally = counted(*(UpstreamError("broken", status=502, hint=each) for each in bare))
     assert list(tally.causes()) == ["  2 x UpstreamError: broken (status 502) (0.mp3, 1.mp3)"]
+
+
+def test_going_on_is_worth_it_as_long_as_something_is_sent():
+    """A recording that no run has room for ends each; one without a length ends none."""
+    never = BudgetExceededError("too long", limits=("audio_minutes",))
+    lengthless = BudgetExceededError("no length", limits=("unknown_minutes",))
+    tally = counted(BudgetExceededError("used up"), never, lengthless)
+    assert not tally.is_stuck(["0.mp3", "1.mp3", "2.mp3"])
+    assert not tally.is_stuck(["2.mp3", "0.mp3", "1.mp3"])
+    assert tally.is_stuck(["2.mp3", "1.mp3", "3.mp3"])
+    assert tally.is_stuck(["2.mp3"])
+    assert not counted().is_stuck(["0.mp3"])
+    assert list(tally.limits()) == [
+        "--max-audio-minutes has no room for 1.mp3 in any run: raise it",
+        "2.mp3 does not tell its length: convert it, or say with --unknown-minutes what to count",
+    ]
 
 
 def test_a_full_disk_is_told_as_what_it_is():

@@ -254,15 +254,14 @@ class _Run:
 
     def _again(self, work: Work) -> str | None:
         """Return a line with the command that asks for what is not done; None where all is."""
-        total = len(self._recordings)
-        if self._tally.done == total or self._is_hopeless or self._tally.is_stuck(total):
+        names = work.undone()
+        if not names or self._is_hopeless or self._tally.is_stuck([Recording(name=name).label for name in names]):
             return None
         within = "" if self._budget is None else ", within the same limits once more"
         if self._options.journal_path is not None:
             piped = STDIN in (*self._files, str(self._options.files_from))
             to_go_on = "to go on, with the same on stdin" if piped else "to go on"
             return f"{to_go_on}{within}: {command_line(self._verb, self._files, self._options, self._relay)}"
-        names = work.undone()
         if len(names) > _NAMED:
             return f"to go on, name the {len(names)} that are not done, or keep a journal next time: --journal FILE"
         # The list is of no use any more: some of its names are done.

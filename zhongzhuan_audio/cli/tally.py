@@ -186,10 +186,17 @@ class Tally:
             requests = "1 request gave" if self.lost == 1 else f"{self.lost} requests gave"
             yield f"{requests} nothing and may have been billed"
 
-    def is_stuck(self, total: int) -> bool:
-        """Tell whether the same work within the same limits would come no further."""
-        lengthless = self.refused.get(_LENGTHLESS, ())
-        return len(self.refused) > bool(lengthless) or 0 < len(lengthless) == total - self.done
+    def is_stuck(self, undone: Sequence[str]) -> bool:
+        """Tell whether the same work within the same limits would come no further.
+
+        Args:
+            undone: What the recordings that are not done are called, in order.
+        """
+        never = {label for limit, labels in self.refused.items() if limit != _LENGTHLESS for label in labels}
+        lengthless = {*self.refused.get(_LENGTHLESS, ())}
+        # What there is no room for ends the work; what has no length does not.
+        first = next((label for label in undone if label not in lengthless), None)
+        return first is None or first in never
 
     def limits(self) -> Iterator[str]:
         """Yield a line about each limit that has to be raised."""
