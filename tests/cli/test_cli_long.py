@@ -130,11 +130,11 @@ def test_the_report_tells_the_gaps(relay, scripted_engine, talk, folder):
     assert run(["transcribe", "more", *ASK[2:], "--output-dir", "out"]) == 1
     (row,) = json.loads((folder / "out" / "report.json").read_text())
     assert (row["status"], row["outputs"], row["partial"]) == ("failed", [], ["out/talk.partial.txt"])
-    assert len(row["gaps"]) == 1
-    assert row["gaps"][0].startswith("0:00:")
+    assert len(row["missing"]) == 1
+    assert row["missing"][0].startswith("0:00:")
     with (folder / "out" / "report.csv").open(encoding="utf-8-sig", newline="") as file:
         (told,) = csv.DictReader(file)
-    assert [[told["gaps"]], [told["partial"]]] == [row["gaps"], row["partial"]]
+    assert [[told["missing"]], [told["partial"]]] == [row["missing"], row["partial"]]
 
 
 def test_less_does_not_replace_more(relay, scripted_engine, talk, transcripts):
@@ -189,4 +189,4 @@ def test_without_a_place_it_is_shown_and_still_a_failure(relay, scripted_engine,
     failing_at_the_third(scripted_engine)
     assert run([*ASK, "--json"]) == 1
     row = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert (row["status"], row["text"], len(row["gaps"])) == ("failed", "one two", 1)
+    assert (row["status"], row["text"], len(row["missing"])) == ("failed", "one two", 1)

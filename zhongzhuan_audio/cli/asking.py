@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from cyclopts import Parameter
 
 from zhongzhuan_audio.cli.exit_codes import FAILED, OK
 from zhongzhuan_audio.cli.render import complain, logging_to_stderr, print_bytes
-from zhongzhuan_audio.cli.signals import sigterm_interrupts
+from zhongzhuan_audio.cli.signals import run_until_interrupted, sigterm_interrupts
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.config import (
     BASE_URL_VARIABLE,
@@ -146,7 +145,7 @@ def ask(question: Callable[[AsyncClient], Awaitable[T]], relay: RelayOptions, *,
             return await question(client)
 
     with logging_to_stderr(wanted=relay.verbose):
-        return asyncio.run(asked())
+        return run_until_interrupted(asked())
 
 
 def end_in_order(work: Callable[[], int]) -> int:

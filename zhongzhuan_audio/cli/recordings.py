@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from zhongzhuan_audio.cli.outputs import FORMATS, UNTIMED_SUFFIX
 from zhongzhuan_audio.cli.plan import plan_targets, prepare_folder
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, one_line, print_bytes
 from zhongzhuan_audio.cli.report import REPORTS, Report
-from zhongzhuan_audio.cli.signals import first_ctrl_c, sigterm_interrupts
+from zhongzhuan_audio.cli.signals import first_ctrl_c, run_until_interrupted, sigterm_interrupts
 from zhongzhuan_audio.cli.tally import DONE, Tally, Verb, command_line, describe_left
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.cli.work import Target, Work, json_line
@@ -103,7 +102,7 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
         preparing = Preparing.of({**options.preparing, **unprepared})
         foresee = foreseen(options.model, options.audio_limits, preparing)
         work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell, foresee)
-        total = asyncio.run(work)
+        total = run_until_interrupted(work)
     if options.json:
         print_bytes(json_line({"summary": total.as_dict()}))
     else:
@@ -171,7 +170,7 @@ class _Run:
             )
             try:
                 with reporter:
-                    asyncio.run(self._go_through(client, work))
+                    run_until_interrupted(self._go_through(client, work))
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(*self._interrupted(work)) from None
             except JournalError as error:

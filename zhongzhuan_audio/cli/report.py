@@ -25,7 +25,7 @@ _COLUMNS: tuple[str, ...] = (
     "status",
     "outputs",
     "partial",
-    "gaps",
+    "missing",
     "error",
     "message",
     "hint",
@@ -47,11 +47,11 @@ _COLUMNS: tuple[str, ...] = (
     "seconds",
     "request_id",
 )
-_LISTS = ("outputs", "partial", "gaps")
+_LISTS = ("outputs", "partial", "missing")
 """Columns with several values."""
 
 
-_UNKNOWN: dict[str, Any] = {**dict.fromkeys(_COLUMNS), "outputs": []}
+_UNKNOWN: dict[str, Any] = {**dict.fromkeys(_COLUMNS), **{name: [] for name in _LISTS}}
 """A row of which nothing is known."""
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, TypeVar
 
 import attrs
 
 from zhongzhuan_audio.cli.exit_codes import HUNG_UP, INTERRUPTED, TERMINATED
 
-__all__ = ["Interruption", "first_ctrl_c", "sigterm_interrupts"]
+__all__ = ["Interruption", "first_ctrl_c", "run_until_interrupted", "sigterm_interrupts"]
 
+T = TypeVar("T")
 
 _EXIT_CODES: dict[int, int] = {signal.SIGTERM: TERMINATED}
 if hasattr(signal, "SIGHUP"):
@@ -48,6 +50,9 @@ def sigterm_interrupts() -> Iterator[Interruption]:
         interrupt = signal.getsignal(signal.SIGINT)
         if callable(interrupt):
             interrupt(number, frame)
+        elif _running:
+            # It has no handler where Ctrl-C is ignored, and an exception here would end up in whatever task runs.
+            _running[-1]()
         else:
             raise KeyboardInterrupt
 
@@ -58,6 +63,41 @@ def sigterm_interrupts() -> Iterator[Interruption]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
+
+
+def run_until_interrupted(work: Coroutine[Any, Any, T]) -> T:
+    """Run work on a loop of its own, as `asyncio.run` does; a SIGTERM cancels it, also where Ctrl-C is ignored.
+
+    Raises:
+        KeyboardInterrupt: It was cancelled so.
+    """
+    interrupted = False
+
+    async def watched() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def interrupt() -> None:
+            nonlocal interrupted
+            interrupted = True
+            loop.call_soon_threadsafe(task.cancel)
+
+        _running.append(interrupt)
+        try:
+            return await work
+        finally:
+            _running.remove(interrupt)
+
+    try:
+        return asyncio.run(watched())
+    except asyncio.CancelledError:
+        if interrupted:
+            raise KeyboardInterrupt from None
+        raise
+
+
+_running: list[Callable[[], None]] = []
+"""What interrupts the work that runs in the main thread."""
 
 
 @contextmanager

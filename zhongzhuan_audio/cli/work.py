@@ -200,7 +200,7 @@ class Work:
         if (partial := partial_of(outcome.error)) is not None:
             row["partial"] = [str(path) for path in self._write_partial(partial, target)]
         if gaps := (partial or transcription or Transcription(text="")).gaps:
-            row["gaps"] = [describe_gaps([gap]) for gap in gaps]
+            row["missing"] = [describe_gaps([gap]) for gap in gaps]
         if self._report is not None and not is_unsent(error):
             self._report.add(row)
         if self._as_json:
@@ -289,8 +289,12 @@ class Work:
             self._is_blocked = self._tally.is_broken = True
 
 
+_NO_FILES: Mapping[str, Any] = {"outputs": [], "partial": [], "missing": []}
+"""Of a row: nothing was written, and nothing of what was is missing a stretch."""
+
+
 def _row(outcome: Outcome, label: str, outputs: Sequence[Path], error: Exception | None) -> dict[str, Any]:
-    row = {**outcome.record(), "source": label, "outputs": [str(path) for path in outputs]}
+    row = {**outcome.record(), "source": label, **_NO_FILES, "outputs": [str(path) for path in outputs]}
     if is_unsent(error):
         row["status"] = "not sent"
     elif error is not outcome.error and isinstance(error, ZhongzhuanError):
@@ -302,7 +306,7 @@ def _row(outcome: Outcome, label: str, outputs: Sequence[Path], error: Exception
 def _row_of_none(index: int, recording: Recording, *, is_broken_off: bool, may_bill: bool) -> dict[str, Any]:
     """Return the row of a recording of which nothing came."""
     unknown = dict.fromkeys(Outcome(index=index, job=Job(recording.name)).record())
-    told: dict[str, Any] = {"index": index, "source": recording.label, "maybe_billed": 0, "outputs": []}
+    told: dict[str, Any] = {"index": index, "source": recording.label, "maybe_billed": 0, **_NO_FILES}
     if not is_broken_off:
         return {**unknown, **told, "status": "not sent", "attempts": 0}
     billed = {"billed": "maybe", "maybe_billed": 1} if may_bill else {"billed": "no"}
