@@ -15,6 +15,8 @@ from zhongzhuan_audio import (
     AsyncClient,
     AudioSourceError,
     BadRequestError,
+    Budget,
+    BudgetExceededError,
     Client,
     ConfigurationError,
     MissingExtraError,
@@ -290,6 +292,32 @@ async def test_channels_are_part_of_the_question(client: AsyncClient, call: byte
         ) as outcomes:
             found += [outcome.from_journal async for outcome in outcomes]
     assert found == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("budget", "requests"),
+    [
+        (Budget(requests=2), 2),
+        (Budget(requests=1), 0),
+        # Eleven seconds of one, and some three of the other, with its silence closed up.
+        (Budget(audio_minutes=15 / 60), 2),
+        (Budget(audio_minutes=12 / 60), 0),
+    ],
+)
+async def test_a_budget_counts_each_channel(
+    client: AsyncClient, relay: LocalRelay, call: bytes, budget: Budget, requests: int
+) -> None:
+    """Before anything is sent, and as much of it as is sent."""
+    async with client.transcribe_many(
+        [("call.wav", call)], budget=budget, response_format="verbose_json", channels=BOTH
+    ) as outcomes:
+        (outcome,) = [outcome async for outcome in outcomes]
+    assert relay.request_count == requests
+    if requests:
+        assert outcome.error is None
+        assert outcome.charged_s == pytest.approx(14.3, abs=0.5)
+    else:
+        assert isinstance(outcome.error, BudgetExceededError)
 
 
 async def test_the_blocking_twin_takes_them(relay: LocalRelay, call: bytes) -> None:
