@@ -102,13 +102,13 @@ async def measure(short: Path, long: Path, seconds: float) -> None:
     """Load the libraries with a short recording, then do all with the long one."""
     first = await open_source(short)
     heard = await watched("first", 60, listen(first))
-    (await encode_stretches(heard.channels[0].pcm, 0, 60)).close()
+    (await encode_stretches(heard.channels[0].pcm, [(0, 60)])).close()
     heard.close()
     source = await open_source(long)
     heard = await watched("listen", seconds, listen(source))
     print(f"  {heard.duration_s:.2f} s, {len(heard.channels[0].speech)} spans of speech, {heard.lost_s:.2f} s lost")
     for encoding in BIT_RATES:
-        piece = await watched(encoding, seconds, encode_stretches(heard.channels[0].pcm, 0, seconds, encoding))
+        piece = await watched(encoding, seconds, encode_stretches(heard.channels[0].pcm, [(0, seconds)], encoding))
         told = await piece.probe()
         print(f"  {piece.size_bytes / 2**20:.1f} MiB, {told.duration_s if told else None} s")
         piece.close()

@@ -74,7 +74,7 @@ async def test_a_recording_is_heard_and_cut(jfk):
     assert channel.speech[0] == pytest.approx((0.29, 2.24), abs=0.1)
     whole = np.concatenate(list(channel.pcm.blocks()))
     stretches = [(0.0, 2.5), (2.5, 7.9), (7.9, 100.0)]
-    pieces = await asyncio.gather(*(encode_stretches(channel.pcm, *each, "flac") for each in stretches))
+    pieces = await asyncio.gather(*(encode_stretches(channel.pcm, [each], "flac") for each in stretches))
     assert [piece.filename for piece in pieces] == ["jfk.flac"] * 3
     parts = [decoded(await content(piece))[0] for piece in pieces]
     assert np.array_equal(np.concatenate(parts), whole)
