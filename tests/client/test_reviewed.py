@@ -166,8 +166,8 @@ async def test_what_was_left_out_is_asked_for_once_more(
     for segment, (start, end, text) in zip(found.segments, PARTS, strict=True):
         assert (segment.text, segment.start, segment.end) == (
             text,
-            pytest.approx(start, abs=0.2),
-            pytest.approx(end, abs=0.2),
+            pytest.approx(start, abs=0.3),
+            pytest.approx(end, abs=0.3),
         )
     assert found.warnings == ()
     assert found.coverage is not None
