@@ -356,6 +356,11 @@ async def test_the_command_takes_them(
     status, out, err = await command("quiet.wav", "--channels", "split")
     assert (status, out) == (0, "left: Good morning. Can I help you?\n")
     assert "nobody speaks in channel right, which was not sent" in err
+    status, out, _ = await command("call.wav", "quiet.wav", "--channels", "split", "--dry-run")
+    assert (status, out) == (
+        0,
+        "2 would be sent, in about 4 requests: 2.0 minutes of audio\nof these, 2 would be taken apart\n",
+    )
     for wrong, message in {
         "left": "--channels cannot be 'left'",
         "left=a,left=b": "--channels cannot be",

@@ -7,7 +7,7 @@ import pytest
 from zhongzhuan_audio import AudioLimits
 from zhongzhuan_audio.audio import AudioFormat, formats
 from zhongzhuan_audio.longform.forecast import forecast
-from zhongzhuan_audio.options import Preparing
+from zhongzhuan_audio.options import Channels, Preparing
 
 LIMITS = AudioLimits(max_bytes=1_000_000, max_duration_s={"short-": 60.0})
 
@@ -38,3 +38,34 @@ def test_what_would_be_done(
     preparing = Preparing(prepare=prepare)  # type: ignore[arg-type]
     found = forecast(kind, size_bytes, duration_s, model=model, limits=LIMITS, preparing=preparing, bytes_per_s=6000.0)
     assert (found and (found.need, found.pieces)) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "channels", "duration_s", "expected"),
+    [
+        ("split", 2, 10.0, (2, 2)),
+        ("split", 6, 10.0, (6, 6)),
+        ("split", 1, 10.0, (1, 1)),
+        ("split", None, 10.0, (2, 2)),
+        ({"left": "a", "right": "b"}, 2, 800.0, (12, 2)),
+        ({"left": "a", "right": "b"}, 1, 800.0, (6, 1)),
+        ({"right": "b"}, 2, 10.0, (1, 1)),
+    ],
+)
+def test_each_channel_goes_out_by_itself(
+    names: Channels, channels: int | None, duration_s: float, expected: tuple[int, int]
+) -> None:
+    """Those that are wanted, as far as there are so many."""
+    preparing = Preparing(channels=names)  # type: ignore[arg-type, misc]
+    found = forecast(
+        formats.WAV,
+        1000,
+        duration_s,
+        channels,
+        model="whisper-1",
+        limits=LIMITS,
+        preparing=preparing,
+        bytes_per_s=6000.0,
+    )
+    assert found is not None
+    assert (found.need, found.pieces, found.channels) == ("channels", *expected)

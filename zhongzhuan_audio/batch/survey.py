@@ -40,6 +40,8 @@ class Finding:
     prospect: Prospect
     audio_s: float | None = None
     """Its length in seconds; None where its header does not tell."""
+    channels: int | None = None
+    """How many it has; None where its header does not tell."""
     format: AudioFormat | None = None
     """None where its bytes were not recognised, or it cannot be sent."""
     size_bytes: int = 0
@@ -98,6 +100,7 @@ async def _look(
             job=job,
             prospect=prospect,
             audio_s=found.duration_s if found else None,
+            channels=found.channels if found else None,
             format=source.format,
             size_bytes=source.size_bytes,
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Estimate", "Foresee", "estimate", "foreseen"]
 
-_VERBS = {"converted": "convert", "compressed": "compress", "cut": "cut"}
+_VERBS = {"converted": "convert", "compressed": "compress", "cut": "cut", "taken apart": "take_apart"}
 _SENT = frozenset({"new", "failed before", "maybe billed"})
 
 Foresee: TypeAlias = Callable[[Finding], Forecast | None]
@@ -47,7 +47,7 @@ class Estimate:
     requests: int = 0
     """About how many these would take."""
     made: Counter[str] = attrs.field(factory=Counter)
-    """How many of these would be "converted", "compressed" or "cut"."""
+    """How many of these would be "converted", "compressed", "cut" or, by channel, "taken apart"."""
     missing: MissingExtraError | None = None
     """Why that would fail."""
     unusable: list[str] = attrs.field(factory=list)
@@ -74,7 +74,7 @@ class Estimate:
         if finding.error is not None:
             self.unusable.append(_complaint(label, finding.error))
         elif finding.prospect in _SENT:
-            self.audio_s += finding.audio_s or 0.0
+            self.audio_s += (finding.audio_s or 0.0) * (foreseen.channels if foreseen else 1)
             self.unknown += finding.audio_s is None
             self.requests += foreseen.pieces if foreseen else 1
             if foreseen is not None:
@@ -164,10 +164,12 @@ def foreseen(model: str, limits: AudioLimits, preparing: Preparing) -> Foresee:
     look = partial(
         forecast, model=model, limits=limits, preparing=preparing, bytes_per_s=BIT_RATES[limits.encoding] / 8
     )
-    return lambda finding: look(finding.format, finding.size_bytes, finding.audio_s)
+    return lambda finding: look(finding.format, finding.size_bytes, finding.audio_s, finding.channels)
 
 
 def _done_to(foreseen: Forecast) -> str:
+    if foreseen.need == "channels":
+        return "taken apart"
     if foreseen.pieces > 1 or foreseen.need == "length":
         return "cut"
     return "compressed" if foreseen.need == "size" else "converted"
