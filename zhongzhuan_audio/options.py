@@ -136,7 +136,7 @@ class Preparing:
             raise ConfigurationError(
                 f"{name} needs the times of segments",
                 hint=Advice(
-                    "ask for response_format='verbose_json', 'srt' or 'vtt', of a model that gives them (whisper-1)",
+                    "ask a model that gives them (whisper-1), not for word times alone",
                     command="ask a model that gives them, such as --model whisper-1",
                 ),
             )

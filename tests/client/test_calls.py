@@ -127,7 +127,7 @@ async def test_each_channel_is_asked_for_by_itself(
     relay: LocalRelay, client: AsyncClient, ears: Ears, call: bytes
 ) -> None:
     """With its silence closed up; times are those of the recording."""
-    found = await client.transcribe(("call.wav", call), response_format="verbose_json", channels=BOTH)
+    found = await client.transcribe(("call.wav", call), channels=BOTH)
     assert [(each.speaker, each.text) for each in found.segments] == [
         ("agent", "Good morning."),
         ("agent", "Can I help you?"),
@@ -225,7 +225,7 @@ async def test_names_are_checked(
 async def test_what_does_not_go_together_is_told(client: AsyncClient, relay: LocalRelay, call: bytes) -> None:
     """Turns are told apart by times, and a channel cannot be sent as it is."""
     with pytest.raises(ConfigurationError, match="channels needs the times of segments"):
-        await client.transcribe(("call.wav", call), channels=BOTH)
+        await client.transcribe(("call.wav", call), model="gpt-4o-transcribe", channels=BOTH)
     with pytest.raises(ConfigurationError, match="prepare='never' forbids it"):
         await client.transcribe(("c.wav", call), response_format="srt", channels=BOTH, prepare="never")
     assert relay.request_count == 0

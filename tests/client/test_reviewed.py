@@ -308,8 +308,6 @@ async def test_a_refill_that_fails(relay: LocalRelay, client: AsyncClient, jfk: 
 async def test_without_times_it_is_refused(relay: LocalRelay, client: AsyncClient, jfk: Path) -> None:
     """Before anything is sent; of many, before any is begun."""
     untimed: list[dict[str, Any]] = [
-        {},
-        {"response_format": "text"},
         {"response_format": "verbose_json", "timestamp_granularities": ["word"]},
         {"model": "gpt-4o-transcribe"},
     ]
@@ -319,11 +317,24 @@ async def test_without_times_it_is_refused(relay: LocalRelay, client: AsyncClien
                 await client.transcribe(jfk, **options, **{name: True})
             with pytest.raises(ConfigurationError, match=f"{name} needs the times of segments"):
                 await many(client, [jfk], **options, **{name: True})
-        with pytest.raises(ConfigurationError, match=f"{name} needs the times of segments"):
-            await client.translate(jfk, **{name: True})  # type: ignore[arg-type]
-    (outcome,) = await many(client, [Job(jfk, refill=True)])
+    (outcome,) = await many(client, [Job(jfk, refill=True, model="gpt-4o-transcribe")])
     assert isinstance(outcome.error, ConfigurationError)
     assert relay.request_count == 0
+
+
+@pytest.mark.parametrize("name", ["refill", "drop_suspicious"])
+async def test_times_are_asked_for_where_the_format_has_none(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, name: str
+) -> None:
+    """Of a recording, of many, and of a translation; other formats go out as they are."""
+    wanted: dict[str, Any] = {name: True}
+    for asked in ("json", "text"):
+        await client.transcribe(jfk, response_format=asked, **wanted)  # type: ignore[arg-type]
+    await many(client, [jfk], **wanted)
+    await client.translate(jfk, **wanted)
+    await client.transcribe(jfk, response_format="srt", **wanted)
+    formats = [request.fields["response_format"] for request in relay.requests]
+    assert formats == [("verbose_json",)] * 4 + [("srt",)]
 
 
 async def test_an_answer_that_has_no_times_all_the_same_is_left_as_it_is(

@@ -23,6 +23,7 @@ from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing, check_options
 from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.protocol.known_models import timed_format
 from zhongzhuan_audio.protocol.request import reference_fields
 from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.references import SpeakerReference, read_references
@@ -212,7 +213,10 @@ def _length_s(found: Probe | None) -> float | None:
 def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
     preparing = Preparing.of(options)
     sent = {name: value for name, value in options.items() if name not in _UNSENT}
-    fields, references = work.fields({"model": "whisper-1", **sent})
+    whole = {"model": "whisper-1", "response_format": "json", **sent}
+    if preparing.needs_times:
+        whole["response_format"] = timed_format(whole["model"], whole["response_format"])
+    fields, references = work.fields(whole)
     preparing.check_times(fields)
     if preparing.needs_times:
         check_media()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -17,6 +17,7 @@ from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Channels, Context, Prepare, Preparing, utc_now
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.protocol.known_models import timed_format
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
     Granularity,
@@ -105,12 +106,13 @@ class RecordingCalls(ChannelCalls):
                 `Transcription.gaps`; else the error has it as `partial`.
             drop_suspicious: Take out the segments that look invented, also those where nobody is heard speaking, and
                 tell of them in `Transcription.warnings`. The recording is listened to on this machine, with the extra
-                ``media``; the answer must have the times of segments, and so it must for the next.
+                ``media``. It takes the times of segments, and so do the next two: in place of "json" or "text" the
+                relay is asked for "verbose_json".
             refill: Listen, and ask once more for just the speech that no segment covers; what looks invented of that is
                 not put in. `Transcription.coverage` tells what was asked for.
             channels: Transcribe each channel of a call's recording by itself, and tell who speaks: ``{"left": "agent",
                 "right": "customer"}``, by number from 1 where there are more, or "split" for all. It needs the extra
-                ``media`` and the times of segments; each channel is billed. A channel without speech is not sent, and
+                ``media``; each channel is billed. A channel without speech is not sent, and
                 of channels that are all the same one is, without a speaker; `Transcription.preparation` tells both.
             script: "simplified" or "traditional": have the Chinese in the transcript in one of them, with the extra
                 ``zh``. As in `Transcription.in_script`.
@@ -141,6 +143,8 @@ class RecordingCalls(ChannelCalls):
             refill=refill,
             channels=channels,
         )
+        if preparing.needs_times:
+            response_format = cast("TranscriptionFormat", timed_format(model, response_format))
         fields = transcription_fields(
             model=model,
             language=language,
@@ -239,6 +243,8 @@ class RecordingCalls(ChannelCalls):
             refill=refill,
             channels=channels,
         )
+        if preparing.needs_times:
+            response_format = cast("ResponseFormat", timed_format(model, response_format))
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
         )

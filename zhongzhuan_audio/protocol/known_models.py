@@ -15,7 +15,7 @@ import attrs
 from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.errors import ConfigurationError
 
-__all__ = ["check_model_takes", "check_speech_model_takes"]
+__all__ = ["check_model_takes", "check_speech_model_takes", "timed_format"]
 
 
 @attrs.frozen
@@ -72,6 +72,19 @@ def check_model_takes(model: str, response_format: str, fields: Collection[str])
         else:
             continue
         raise ConfigurationError(f"{model} does not take {field}", hint=_hint(others))
+
+
+def timed_format(model: str, response_format: str) -> str:
+    """Return the format that has times for one that has none, where a model may give it; else the same.
+
+    Args:
+        model: Its name; one that is not known takes everything.
+        response_format: What is asked for.
+    """
+    if response_format not in {"json", "text"}:
+        return response_format
+    formats = _MODELS[model].formats if model in _MODELS else ("verbose_json",)
+    return next((timed for timed in ("verbose_json", "diarized_json") if timed in formats), response_format)
 
 
 _SPEAKERS_REFUSE: Mapping[str, frozenset[str]] = MappingProxyType(
