@@ -43,7 +43,7 @@ def test_a_count_that_was_never_filled_in_gives_way_to_the_sound(told, kind, sam
     assert found == BY_SIZE
 
 
-@pytest.mark.parametrize("kind", [b"Qclp", b"MAC3", b"XXXX"])
+@pytest.mark.parametrize("kind", [b"Qclp", b"MAC3", b"????"])
 def test_what_is_compressed_otherwise_tells_no_length(told, kind):
     """What its count means is not known."""
     assert told(aiff(8_000, kind=kind)) == Probe(channels=1, sample_rate=8_000)
