@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from zhongzhuan_audio.batch.survey import Finding, survey
+from zhongzhuan_audio.cli.rows import json_line
 from zhongzhuan_audio.cli.wording import in_options
-from zhongzhuan_audio.cli.work import json_line
 from zhongzhuan_audio.config import AudioLimits
 from zhongzhuan_audio.errors import MissingExtraError, ZhongzhuanError
 from zhongzhuan_audio.longform.forecast import Forecast, forecast

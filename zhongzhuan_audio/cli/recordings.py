@@ -21,10 +21,11 @@ from zhongzhuan_audio.cli.outputs import FORMATS, UNTIMED_SUFFIX
 from zhongzhuan_audio.cli.plan import plan_targets, prepare_folder
 from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, one_line, print_bytes
 from zhongzhuan_audio.cli.report import REPORTS, Report
+from zhongzhuan_audio.cli.rows import json_line
 from zhongzhuan_audio.cli.signals import first_ctrl_c, run_until_interrupted, sigterm_interrupts
 from zhongzhuan_audio.cli.tally import DONE, Tally, Verb, command_line, describe_left
 from zhongzhuan_audio.cli.wording import in_options
-from zhongzhuan_audio.cli.work import Target, Work, json_line
+from zhongzhuan_audio.cli.work import Target, Work
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import AudioSourceError, JournalError
 from zhongzhuan_audio.options import Preparing

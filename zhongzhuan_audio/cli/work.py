@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +15,7 @@ from zhongzhuan_audio.cli.outputs import UnwrittenError, keep, render
 from zhongzhuan_audio.cli.partials import Partials, describe_gaps, paid_whole, partial_of, render_partial
 from zhongzhuan_audio.cli.render import Reporter, print_bytes
 from zhongzhuan_audio.cli.report import Report
+from zhongzhuan_audio.cli.rows import json_line, row_of, row_of_none, whole_of
 from zhongzhuan_audio.cli.tally import Tally, is_unsent
 from zhongzhuan_audio.cli.wording import findings_of, in_options
 from zhongzhuan_audio.errors import (
@@ -30,7 +30,7 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.models.transcription import FitOptions
 from zhongzhuan_audio.threads import finish, in_thread
 
-__all__ = ["Target", "Work", "json_line"]
+__all__ = ["Target", "Work"]
 
 _HOPELESS = (AuthenticationError, QuotaExceededError)
 """What ends the work: all others would be refused, too."""
@@ -137,7 +137,7 @@ class Work:
             is_broken_off = index in self._sent
             if index in self._told or not (is_broken_off or self._as_json):
                 continue
-            row = _row_of_none(index, target.recording, is_broken_off=is_broken_off, may_bill=may_bill)
+            row = row_of_none(index, target.recording, is_broken_off=is_broken_off, may_bill=may_bill)
             self._tally.broken_off += is_broken_off
             self._tally.lost += row["maybe_billed"]
             if self._report is not None and is_broken_off:
@@ -196,7 +196,7 @@ class Work:
             if error is None and target.place is not None and not transcription.gaps:
                 self._partials.remove(target.place)
         self._tell(outcome, target, outputs, error)
-        row = _row(outcome, target.recording.label, outputs, error)
+        row = row_of(outcome, target.recording.label, outputs, error)
         if (partial := partial_of(outcome.error)) is not None:
             row["partial"] = [str(path) for path in self._write_partial(partial, target)]
         if gaps := (partial or transcription or Transcription(text="")).gaps:
@@ -205,7 +205,7 @@ class Work:
             self._report.add(row)
         if self._as_json:
             there = partial or transcription
-            self._print(row if target.place or there is None else {**row, **_whole(there)})
+            self._print(row if target.place or there is None else {**row, **whole_of(there)})
         return error
 
     def _write_partial(self, partial: Transcription, target: Target) -> list[Path]:
@@ -287,41 +287,6 @@ class Work:
             is_read = False
         if not is_read:
             self._is_blocked = self._tally.is_broken = True
-
-
-_NO_FILES: Mapping[str, Any] = {"outputs": [], "partial": [], "missing": []}
-"""Of a row: nothing was written, and nothing of what was is missing a stretch."""
-
-
-def _row(outcome: Outcome, label: str, outputs: Sequence[Path], error: Exception | None) -> dict[str, Any]:
-    row = {**outcome.record(), "source": label, **_NO_FILES, "outputs": [str(path) for path in outputs]}
-    if is_unsent(error):
-        row["status"] = "not sent"
-    elif error is not outcome.error and isinstance(error, ZhongzhuanError):
-        told = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
-        row.update(status="failed", retryable=error.retryable, **told)
-    return row
-
-
-def _row_of_none(index: int, recording: Recording, *, is_broken_off: bool, may_bill: bool) -> dict[str, Any]:
-    """Return the row of a recording of which nothing came."""
-    unknown = dict.fromkeys(Outcome(index=index, job=Job(recording.name)).record())
-    told: dict[str, Any] = {"index": index, "source": recording.label, "maybe_billed": 0, **_NO_FILES}
-    if not is_broken_off:
-        return {**unknown, **told, "status": "not sent", "attempts": 0}
-    billed = {"billed": "maybe", "maybe_billed": 1} if may_bill else {"billed": "no"}
-    return {**unknown, **told, "status": "broken off", **billed}
-
-
-def _whole(transcription: Transcription) -> dict[str, Any]:
-    """Return what belongs into a line that is the only place of a transcript."""
-    whole = transcription.to_dict()
-    return {name: whole[name] for name in ("text", "segments", "words") if name in whole}
-
-
-def json_line(value: object) -> bytes:
-    """Return a value as a line of JSON; half characters of a name are escapes."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _untimed(transcription: Transcription, paths: Sequence[Path]) -> ZhongzhuanError:
