@@ -61,7 +61,10 @@ def channel_names(channels: object) -> ChannelNames | None:
         )
     names: dict[int, str] = {}
     for key, name in channels.items():
-        index = _SIDES.get(key) if isinstance(key, str) else key - 1 if type(key) is int and key > 0 else None
+        index = _SIDES.get(key) if isinstance(key, str) else None
+        number = int(key) if isinstance(key, str) and key.isascii() and key.isdecimal() else key
+        if type(number) is int and number > 0:
+            index = number - 1
         if index is None:
             raise ConfigurationError(f"channels has no {key!r}", hint="'left', 'right', or numbers from 1")
         if not isinstance(name, str) or not name.strip():

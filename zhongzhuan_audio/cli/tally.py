@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ _SHOWN = 3
 """How many recordings of a group of failures are named."""
 _SHOWN_AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - {ord("'"), ord("\\")}
 """ASCII, without what means something between quotes."""
+_NUMBER = re.compile(r"[0-9]+")
 _LENGTHLESS = "unknown_minutes"
 _WORTH_TELLING_S = 3.0
 """What would not be 0.0 minutes."""
@@ -219,7 +221,8 @@ class Tally:
         hint = hint_of_many(error) if isinstance(error, ZhongzhuanError) else None
         # What a message says of one recording would make a group of each.
         facts = (getattr(error, name, None) for name in ("status", "code", "reason"))
-        group = self._groups.setdefault((type(error), hint, *facts), _Group(error))
+        said = _NUMBER.sub("", _of_any(error)) if isinstance(error, AudioSourceError) else None
+        group = self._groups.setdefault((type(error), hint, said, *facts), _Group(error))
         if isinstance(error, UnwrittenError):
             group.folder = os.path.commonpath([group.folder or error.folder, error.folder]) or os.curdir
         group.count += 1
@@ -233,9 +236,15 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
+def _of_any(error: AudioSourceError) -> str:
+    """Return what is wrong with a recording, without its name."""
+    return error.message.replace(error.source, "it") if error.source else error.message
+
+
 def _cause_of(group: _Group) -> str:
     if isinstance(group.error, AudioSourceError) and group.count > 1:
-        return f"{type(group.error).__name__}: {group.error.hint or group.error.message}"
+        hint = f" — {told}" if (told := hint_of_many(group.error)) else ""
+        return f"{type(group.error).__name__}: {_of_any(group.error)}{hint}"
     if not isinstance(group.error, ZhongzhuanError):
         return reason_of(group.error)
     # A request id is of one of them only.

@@ -144,7 +144,8 @@ class RecordingCalls(ChannelCalls):
             channels=channels,
         )
         if preparing.needs_times:
-            response_format = cast("TranscriptionFormat", timed_format(model, response_format))
+            apart = preparing.channels is not None
+            response_format = cast("TranscriptionFormat", timed_format(model, response_format, words=apart))
         fields = transcription_fields(
             model=model,
             language=language,
@@ -244,7 +245,8 @@ class RecordingCalls(ChannelCalls):
             channels=channels,
         )
         if preparing.needs_times:
-            response_format = cast("ResponseFormat", timed_format(model, response_format))
+            apart = preparing.channels is not None
+            response_format = cast("ResponseFormat", timed_format(model, response_format, words=apart))
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
         )
