@@ -30,7 +30,6 @@ from zhongzhuan_audio.protocol.gateways import is_never_said, is_written_by_gate
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.transcript import structure_transcription
 from zhongzhuan_audio.protocol.unusable import broken_error, page_error
-from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
 
 __all__ = ["decode_transcription"]
 
@@ -181,6 +180,8 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     if timing is None:
         header_only = words.startswith("WEBVTT")
         return Transcription(text="" if header_only else words)
+    from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
+
     # Asked for WebVTT, a relay may lose the header; SubRip is told from it by the comma before the milliseconds.
     vtt = words.startswith("WEBVTT") or (response_format == "vtt" and timing[1] != ",")
     cues = [cue for cue in (parse_vtt if vtt else parse_srt)(words) if cue.text.strip()]
