@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -15,20 +14,18 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.cues import cues_from_words
+from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
+from zhongzhuan_audio.models.table import html_table
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
 
-__all__ = ["FitOptions", "Logprob", "Segment", "Transcription", "Usage", "Word"]
+__all__ = ["FitOptions", "Transcription"]
 
 _REPR_CHARS = 60
-_HTML_ROWS = 200
-_CUE_MAX_S = 7.0
-_CUE_MAX_CHARS = 84
-_CUE_GAP_S = 1.0
-_SENTENCE_ENDS = tuple(".?!。？！…")
 
 
 class FitOptions(TypedDict, total=False):
@@ -38,70 +35,6 @@ class FitOptions(TypedDict, total=False):
     max_lines: int | None
     min_gap_s: float | None
     max_cps: float | None
-
-
-@attrs.frozen(kw_only=True)
-class Word:
-    """A word and when it was said."""
-
-    word: str
-    start: float
-    """Seconds from the beginning of the recording."""
-    end: float
-    """Seconds from the beginning of the recording."""
-    speaker: str | None = None
-    """Who says it, where the channels of a recording were transcribed each by itself."""
-
-
-@attrs.frozen(kw_only=True)
-class Segment:
-    """A stretch of speech; names are those of the wire's ``verbose_json``.
-
-    Source: OpenAI's API reference, object ``TranscriptionSegment``. What a relay left out is None.
-    """
-
-    id: int
-    start: float
-    """Seconds from the beginning of the recording."""
-    end: float
-    """Seconds from the beginning of the recording."""
-    text: str
-    """Without the blanks that Whisper puts before a segment."""
-    speaker: str | None = None
-    """Who speaks, where the model tells."""
-    seek: int | None = None
-    """Frame (10 ms each) at which the decoding window began."""
-    tokens: tuple[int, ...] | None = None
-    temperature: float | None = None
-    avg_logprob: float | None = None
-    """Mean log probability of the tokens; below -1 the text is doubtful."""
-    compression_ratio: float | None = None
-    """Above 2.4 the text repeats itself."""
-    no_speech_prob: float | None = None
-    """0 to 1."""
-
-
-@attrs.frozen(kw_only=True)
-class Logprob:
-    """How sure the model was of a token."""
-
-    token: str
-    logprob: float
-    """Natural logarithm of its probability."""
-    bytes: tuple[int, ...] | None = None
-    """Its UTF-8, which may be a part of a character."""
-
-
-@attrs.frozen(kw_only=True)
-class Usage:
-    """What the relay says it counted; None where it does not say."""
-
-    type: str | None = None
-    """"duration" or "tokens"."""
-    seconds: float | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -155,21 +88,7 @@ class Transcription:
 
     def _repr_html_(self) -> str:
         """Return a timed table for a notebook, or the text where there are no times; 200 rows at most."""
-        lines: Sequence[Segment | Cue] = self.segments or tuple(_cues_from_words(self.words))
-        if not lines:
-            return _sendable(f"<p>{html.escape(self.text)}</p>")
-        spoken = any(segment.speaker for segment in self.segments)
-        rows = []
-        for line in lines[:_HTML_ROWS]:
-            speaker = f"<td>{html.escape(getattr(line, 'speaker', None) or '')}</td>" if spoken else ""
-            rows.append(
-                f"<tr><td>{_clock(line.start)}</td><td>{_clock(line.end)}</td>{speaker}"
-                f'<td style="text-align:left">{html.escape(line.text)}</td></tr>'
-            )
-        more = len(lines) - _HTML_ROWS
-        tail = f"<p>and {more} more</p>" if more > 0 else ""
-        titles = "<th>start</th><th>end</th>" + ("<th>speaker</th>" if spoken else "") + "<th>text</th>"
-        return _sendable(f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}")
+        return html_table(self.text, self.segments, self.words)
 
     def in_script(self, script: Script) -> Transcription:
         """Return the transcript with its Chinese in one script: text, segments and words; times and `body` stay.
@@ -342,24 +261,7 @@ class Transcription:
             for segment in self.segments:
                 yield Cue(segment.start, segment.end, segment.text)
         else:
-            yield from _cues_from_words(self.words)
-
-
-def _cues_from_words(words: tuple[Word, ...]) -> Iterator[Cue]:
-    """Group words into cues at sentence ends, pauses, and a length that a reader can follow."""
-    group: list[Word] = []
-    for word in words:
-        if group and (
-            word.start - group[-1].end > _CUE_GAP_S
-            or word.end - group[0].start > _CUE_MAX_S
-            or sum(len(each.word) + 1 for each in group) + len(word.word) > _CUE_MAX_CHARS
-            or group[-1].word.rstrip().endswith(_SENTENCE_ENDS)
-        ):
-            yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
-            group = []
-        group.append(word)
-    if group:
-        yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
+            yield from cues_from_words(self.words)
 
 
 def _plain(_: object, __: object, value: Any) -> Any:
@@ -370,15 +272,3 @@ def _plain(_: object, __: object, value: Any) -> Any:
 
 def _known(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _clock(seconds: float) -> str:
-    milliseconds = max(0, round(seconds * 1000)) if math.isfinite(seconds * 1000) else 0
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
-
-
-def _sendable(text: str) -> str:
-    """Return text without lone surrogates, which a notebook's kernel cannot send."""
-    return text.encode("utf-8", "replace").decode("utf-8")
