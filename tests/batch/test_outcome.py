@@ -43,7 +43,7 @@ def test_a_done_one_as_a_row() -> None:
     assert list(record.items()) == [
         ("index", 3),
         ("source", "会议/a.mp3"),
-        ("status", "done"),
+        ("status", "incomplete"),
         ("text", "你好"),
         ("language", "zh"),
         ("duration", 3.5),

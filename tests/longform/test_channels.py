@@ -94,7 +94,10 @@ def test_turns_are_in_order_with_their_speakers() -> None:
         ("Yes", "agent"),
     ]
     assert whole.text == "Good morning. Hello, is it open? Yes."
-    assert whole.to_text() == "agent: Good morning.\ncustomer: Hello, is it open?\nagent: Yes.\n"
+    assert (
+        whole.to_text()
+        == "agent: Good morning.\ncustomer: Hello, is it open?\nagent: Yes.\n[missing · 缺失 0:00:20-0:00:40]\n"
+    )
     assert (whole.duration, whole.language, len(whole.attempts)) == (DURATION, "en", 3)
     assert whole.usage == Usage(type="duration", seconds=9)
     assert whole.gaps == ((20.0, 40.0),)

@@ -63,6 +63,8 @@ class Tally:
 
     price_per_minute: float | None = None
     done: int = 0
+    incomplete: int = 0
+    """Of the done, those a part of which failed."""
     failed: int = 0
     unsent: int = 0
     """Of those that were taken up."""
@@ -92,7 +94,7 @@ class Tally:
     @property
     def exit_code(self) -> int:
         """What the command ends with."""
-        if not self.failed and not self.unsent and not self.is_broken:
+        if not self.failed and not self.unsent and not self.incomplete and not self.is_broken:
             return OK
         return WRONG_USAGE if self.failed and self._are_settings and not self.done else FAILED
 
@@ -113,6 +115,7 @@ class Tally:
         self.lost += outcome.maybe_billed + (0 if outcome.from_journal else outcome.lost_before)
         if error is None:
             self.done += 1
+            self.incomplete += outcome.transcription is not None and outcome.transcription.incomplete
             self.from_journal += outcome.from_journal
             self.audio_s += outcome.audio_s or 0.0
         elif is_unsent(error):
@@ -127,8 +130,10 @@ class Tally:
     def summary(self, verb: Verb, total: int) -> str:
         """Return the sum in a line."""
         parts = [f"{self.done} {DONE[verb]}"]
-        if self.from_journal:
-            parts[0] += f" ({self.from_journal} of them from the journal)"
+        notes = [f"{self.from_journal} of them from the journal"] if self.from_journal else []
+        notes += [f"{self.incomplete} of them incomplete"] if self.incomplete else []
+        if notes:
+            parts[0] += f" ({', '.join(notes)})"
         parts.append(f"{self.failed} failed")
         if (unsent := total - self.done - self.failed) > 0:
             parts.append(f"{unsent} not sent")
@@ -143,6 +148,7 @@ class Tally:
         return {
             "total": total,
             "done": self.done,
+            "incomplete": self.incomplete,
             "failed": self.failed,
             "broken_off": self.broken_off,
             "not_sent": total - self.done - self.failed - self.broken_off,

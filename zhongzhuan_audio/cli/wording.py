@@ -36,12 +36,15 @@ def reason_of(error: Exception) -> str:
 
 def findings_of(transcription: Transcription) -> str | None:
     """Return what there is to say of a transcript, such as ``2 segments look invented``; None where all seems well."""
-    suspects = {warning.segment_id for warning in transcription.warnings}
+    suspects = {warning.segment_id for warning in transcription.warnings if warning.kind != "refill"}
+    failed = [warning for warning in transcription.warnings if warning.kind == "refill"]
     dropped = {warning.segment_id for warning in transcription.warnings if warning.dropped}
     parts = []
     if suspects:
         told = f"{_count(suspects, 'segment')} {'looks' if len(suspects) == 1 else 'look'} invented"
         parts.append(f"{told}, {len(dropped)} dropped" if dropped else told)
+    if failed:
+        parts.append(f"{_count(failed, 'stretch', 'stretches')} could not be refilled")
     if transcription.gaps:
         parts.append(f"{_count(transcription.gaps, 'gap')} of pieces that failed")
     made = transcription.preparation
@@ -53,7 +56,7 @@ def findings_of(transcription: Transcription) -> str | None:
         parts.append(f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent")
     coverage = transcription.coverage
     if coverage is not None and coverage.refilled:
-        parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} asked for again")
+        parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} refilled")
     if coverage is not None and coverage.uncovered:
         parts.append(f"{coverage.completeness:.1%} of the speech has text, {_count(coverage.uncovered, 'gap')}")
     return "; ".join(parts) or None

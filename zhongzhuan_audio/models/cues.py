@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from zhongzhuan_audio.models.parts import Word
+from zhongzhuan_audio.models.review import Span
 from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.subtitles import Cue
 
-__all__ = ["cues_from_words"]
+__all__ = ["cues_from_words", "cues_of_gaps"]
 
+_MISSING = "[missing · 缺失]"
 _CUE_MAX_S = 7.0
 _CUE_MAX_CHARS = 84
 _CUE_GAP_S = 1.0
@@ -31,3 +33,8 @@ def cues_from_words(words: Iterable[Word]) -> Iterator[Cue]:
         group.append(word)
     if group:
         yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
+
+
+def cues_of_gaps(gaps: Iterable[Span]) -> list[Cue]:
+    """Return a cue for each stretch that was not transcribed, which says so and stands as long as that."""
+    return [Cue(begin, end, _MISSING) for begin, end in gaps]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
-from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -14,13 +12,13 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
-from zhongzhuan_audio.models.cues import cues_from_words
+from zhongzhuan_audio.models.cues import cues_from_words, cues_of_gaps
 from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
+from zhongzhuan_audio.models.plain import plain_text
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
 from zhongzhuan_audio.models.table import html_table
-from zhongzhuan_audio.models.text import join_texts
 from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
 
 __all__ = ["FitOptions", "Transcription"]
@@ -67,6 +65,11 @@ class Transcription:
     """Segments that look invented, those that were dropped too; empty where the answer had no segments."""
     coverage: Coverage | None = None
     """How much of the speech has a segment; None where nobody listened, or the answer had no times."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something that was asked for failed: a piece, which is one of the `gaps`, or a refill."""
+        return bool(self.gaps) or any(warning.kind == "refill" for warning in self.warnings)
 
     def __str__(self) -> str:
         """Return the text."""
@@ -115,14 +118,12 @@ class Transcription:
         )
 
     def to_text(self) -> str:
-        """Return the text with a line end; where it is known who speaks, a line for each turn, with the name."""
-        if not any(segment.speaker for segment in self.segments):
-            return f"{self.text}\n"
-        lines = []
-        for who, turn in itertools.groupby(self.segments, key=lambda segment: segment.speaker):
-            said = join_texts(segment.text for segment in turn)
-            lines.append(f"{who}: {said}\n" if who else f"{said}\n")
-        return "".join(lines)
+        """Return the text with a line end; where it is known who speaks, a line for each turn, with the name.
+
+        Each gap has a line of its own, such as ``[missing · 缺失 0:10:00-0:20:00]``, which is above the text where the
+        answer had no times.
+        """
+        return plain_text(self.text, self.segments, self.words, self.gaps)
 
     def to_srt(
         self,
@@ -138,6 +139,9 @@ class Transcription:
         Chinese or Japanese characters, and within a word only where it alone is longer than a line. The parts of a cue
         get the times of their words, or their share of its time where words have none.
 
+        Where it is known who speaks, each cue begins with the name, as in ``agent: Good morning.``, which counts as a
+        part of its first line. A gap is a cue of its own, ``[missing · 缺失]``.
+
         Args:
             max_chars: Half-width characters on a line, at least 2; a full-width one counts as two. 42 is common.
             max_lines: Lines in a cue; goes with `max_chars`. 2 is common. None breaks lines and splits no cue.
@@ -150,7 +154,9 @@ class Transcription:
             NoTimingError: The answer had no times; nothing is invented.
         """
         return render_srt(
-            self._fitted(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps))
+            self._fitted(
+                Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps), named=True
+            )
         )
 
     def to_vtt(
@@ -162,6 +168,9 @@ class Transcription:
         max_cps: float | None = None,
     ) -> str:
         """Return WebVTT subtitles; with the options of `to_srt`.
+
+        Where it is known who speaks, each cue has a voice tag, as in ``<v agent>Good morning.``, which players do not
+        show. A gap is a cue of its own, ``[missing · 缺失]``.
 
         Raises:
             ConfigurationError: An option is out of range.
@@ -230,23 +239,25 @@ class Transcription:
             raise ConfigurationError(f"{os.fspath(path)!r} has no suffix", hint="use .txt, .srt, .vtt or .json")
         write_text(path, self.render(suffix.removeprefix("."), **fit))
 
-    def _fitted(self, fit: Fit) -> list[Cue]:
+    def _fitted(self, fit: Fit, *, named: bool = False) -> list[Cue]:
         cues = self._timed()
+        gaps = cues_of_gaps(self.gaps)
         if fit == Fit():
-            return cues
+            return sorted([*cues, *gaps], key=lambda cue: cue.start)
         if not any(word.speaker for word in self.words):
             words = [Cue(word.start, word.end, word.word) for word in self.words]
-            return fit_cues(cues, fit, words, until_s=self.duration)
+            return fit_cues([*cues, *gaps], fit, words, until_s=self.duration, named=named)
         # Who speaks at the same time has words of their own.
-        fitted: list[Cue] = []
-        for who in dict.fromkeys(segment.speaker for segment in self.segments):
-            own = [Cue(each.start, each.end, each.text) for each in self.segments if each.speaker == who]
+        fitted = fit_cues(gaps, fit, until_s=self.duration)
+        for who in dict.fromkeys(cue.speaker for cue in cues):
+            own = [cue for cue in cues if cue.speaker == who]
             words = [Cue(word.start, word.end, word.word) for word in self.words if word.speaker == who]
-            fitted += fit_cues(own, fit, words, until_s=self.duration)
+            fitted += fit_cues(own, fit, words, until_s=self.duration, named=named)
         return sorted(fitted, key=lambda cue: cue.start)
 
     def _timed(self) -> list[Cue]:
-        cues = list(self._cues())
+        cues = [Cue(each.start, each.end, each.text, each.speaker) for each in self.segments]
+        cues = cues or list(cues_from_words(self.words))
         if not cues and self.text.strip():
             raise NoTimingError(
                 "the answer has no times, so there are no subtitles to write",
@@ -255,13 +266,6 @@ class Transcription:
                 partial=self,
             )
         return cues
-
-    def _cues(self) -> Iterator[Cue]:
-        if self.segments:
-            for segment in self.segments:
-                yield Cue(segment.start, segment.end, segment.text)
-        else:
-            yield from cues_from_words(self.words)
 
 
 def _plain(_: object, __: object, value: Any) -> Any:

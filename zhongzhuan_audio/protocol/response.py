@@ -195,7 +195,8 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     return Transcription(
         text=join_texts(line for cue in cues for line in cue.text.splitlines()),
         segments=tuple(
-            Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip()) for number, cue in enumerate(cues)
+            Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip(), speaker=cue.speaker)
+            for number, cue in enumerate(cues)
         ),
         body=body,
         request_id=request_id(answer.headers),
