@@ -108,11 +108,18 @@ class Preparing:
             check_kind(name, getattr(self, name), bool, "a bool")
         if self.channels is not None and self.prepare == "never":
             raise ConfigurationError("channels takes a recording apart, and prepare='never' forbids it")
+        if self.skip_silence and self.prepare == "never":
+            raise ConfigurationError("skip_silence leaves out a part of a recording, and prepare='never' forbids it")
 
     @property
     def listens(self) -> bool:
         """Whether it is to be found out where somebody speaks, be the recording sent as it is."""
         return self.drop_suspicious or self.refill
+
+    @property
+    def skips_all(self) -> bool:
+        """Whether a recording in which nobody speaks is not sent at all."""
+        return self.skip_silence or self.channels is not None
 
     @property
     def needs_times(self) -> bool:

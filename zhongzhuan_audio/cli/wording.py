@@ -12,7 +12,12 @@ from zhongzhuan_audio.models import Transcription
 __all__ = ["findings_of", "hint_of_many", "in_options", "reason_of"]
 
 _TEXT = re.compile(r"\Ainput (?=has|is)")
-_ARGUMENT = re.compile(r"\A(?:base_url|api_key|model_dir|host|port|refill|drop_suspicious|channels|script)\b")
+_ARGUMENT = re.compile(
+    r"\A(?:base_url|api_key|model_dir|host|port|refill|drop_suspicious|skip_silence|channels|script)\b"
+)
+
+_WORTH_TELLING_S = 3.0
+"""What would not be 0.0 minutes."""
 
 
 def in_options(error: ZhongzhuanError) -> ZhongzhuanError:
@@ -52,8 +57,12 @@ def findings_of(transcription: Transcription) -> str | None:
         parts.append("it has one channel, and was sent as one")
     if made is not None and made.same_channels:
         parts.append("its channels are all the same, and were sent as one")
-    if made is not None and made.silent_channels:
+    if made is not None and made.pieces and made.silent_channels:
         parts.append(f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent")
+    if made is not None and not made.pieces:
+        parts.append("nobody speaks in it, and nothing was sent")
+    elif made is not None and made.skipped_s >= _WORTH_TELLING_S:
+        parts.append(f"{made.skipped_s / 60:.1f} minutes of silence were not sent")
     coverage = transcription.coverage
     if coverage is not None and coverage.refilled:
         parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} refilled")
