@@ -211,14 +211,18 @@ async def test_one_channel_is_a_recording_as_others_are(client: AsyncClient, rel
 
 
 async def test_a_silent_channel_is_not_sent(client: AsyncClient, relay: LocalRelay, talk: Any) -> None:
-    """It is told; where nobody speaks at all that is an error."""
+    """It is told; where nobody speaks at all, nothing is sent, and the transcript is empty."""
     found = await client.transcribe(("a.wav", wav(talk, silence(11))), response_format="verbose_json", channels=BOTH)
     assert found.preparation is not None
     assert (found.preparation.channels, found.preparation.silent_channels) == (1, ("customer",))
     assert relay.request_count == 1
     hiss = np.random.default_rng(1).integers(-40, 40, 11 * RATE).astype(np.int16)
-    with pytest.raises(AudioSourceError, match=r"nobody speaks in a\.wav"):
-        await client.transcribe(("a.wav", wav(silence(11), hiss)), response_format="verbose_json", channels="split")
+    none = await client.transcribe(("a.wav", wav(silence(11), hiss)), response_format="verbose_json", channels="split")
+    assert (none.text, none.duration) == ("", 11.0)
+    assert none.preparation is not None
+    assert (none.preparation.channels, none.preparation.pieces) == (0, 0)
+    assert none.preparation.silent_channels == ("left", "right")
+    assert none.preparation.skipped_s == 22.0
     assert relay.request_count == 1
 
 

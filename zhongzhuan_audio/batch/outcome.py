@@ -88,6 +88,7 @@ class Outcome:
         | `suspicious`, `dropped` | how many of its segments look invented, and how many of these were dropped |
         | `coverage` | 0 to 1: how much of the speech has text, where that was found out |
         | `gaps` | how many stretches of it failed, or have speech and no text |
+        | `skipped_s` | seconds of silence that were not sent |
         | `seconds` | from taking it up to its end, the wait for its turn included |
         | `attempts` | how many requests it took; of what a journal had, those of that time |
         | `billed` | "maybe" where a request, of this run or an earlier one, gave nothing and may have been charged |
@@ -137,12 +138,13 @@ class Outcome:
 def _findings(told: Transcription | None) -> dict[str, int | float | None]:
     """Return what was found out about a transcription."""
     if told is None:
-        return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps"))
+        return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps", "skipped_s"))
     return {
         "suspicious": len({warning.segment_id for warning in told.warnings if warning.kind != "refill"}),
         "dropped": len({warning.segment_id for warning in told.warnings if warning.dropped}),
         "coverage": told.coverage.completeness if told.coverage else None,
         "gaps": len(told.gaps) + len(told.coverage.uncovered if told.coverage else ()),
+        "skipped_s": told.preparation.skipped_s if told.preparation else 0.0,
     }
 
 

@@ -35,6 +35,8 @@ LOCAL: Field = ("", "local")
 TRANSLATION: Field = ("", "translation")
 """Marks translations, whose fields are those of a transcription."""
 
+_LISTENING = frozenset({"drop_suspicious", "refill", "skip_silence"})
+"""Options that have a recording listened to; what then goes out as it is, does so as it would without them."""
 _FULLER = {"json": ("verbose_json",), "text": ("verbose_json", "json")}
 """Of formats that an answer may be wanted in, those whose answers hold the same words, and more."""
 _PIECE_BYTES = 1 << 20
@@ -133,8 +135,8 @@ def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
 
 
 def unlistened(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options without those that change what becomes of an answer, and not what is asked in the first place."""
-    return {name: value for name, value in options.items() if name not in {"drop_suspicious", "refill"}}
+    """Return options without those that make no difference to what goes out as it is."""
+    return {name: value for name, value in options.items() if name not in _LISTENING}
 
 
 def fuller_keys(digest: bytes, question: Sequence[Field]) -> tuple[bytes, ...]:

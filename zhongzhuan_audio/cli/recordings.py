@@ -99,7 +99,7 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
         ]
         tell = print_bytes if options.json else None
         # A model on this machine takes all as it is.
-        unprepared = {"prepare": "never", "channels": None} if options.local else {}
+        unprepared = {"prepare": "never", "channels": None, "skip_silence": False} if options.local else {}
         preparing = Preparing.of({**options.preparing, **unprepared})
         foresee = foreseen(options.model, options.audio_limits, preparing)
         work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell, foresee)

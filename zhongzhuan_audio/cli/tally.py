@@ -78,6 +78,8 @@ class Tally:
     """Requests that gave nothing and may have been billed, of this run and of earlier ones."""
     audio_s: float = 0.0
     """Seconds of audio in those that are done."""
+    skipped_s: float = 0.0
+    """Seconds of silence in those that are done, which were not sent."""
     billed_s: float = 0.0
     """Seconds of audio that this run has paid for, or may have."""
     is_broken: bool = False
@@ -120,6 +122,8 @@ class Tally:
             self.incomplete += outcome.transcription is not None and outcome.transcription.incomplete
             self.from_journal += outcome.from_journal
             self.audio_s += outcome.audio_s or 0.0
+            made = outcome.transcription.preparation if outcome.transcription else None
+            self.skipped_s += made.skipped_s if made else 0.0
         elif is_unsent(error):
             self.unsent += 1
             for limit in error.limits if isinstance(error, BudgetExceededError) else ():
@@ -141,12 +145,14 @@ class Tally:
             parts.append(f"{unsent} not sent")
         if self.audio_s >= _WORTH_TELLING_S:
             parts.append(f"{self.audio_s / 60:.1f} minutes of audio")
+        if self.skipped_s >= _WORTH_TELLING_S:
+            parts.append(f"{self.skipped_s / 60:.1f} minutes of silence not sent")
         if self.cost is not None:
             parts.append(f"cost {self.cost:.4g}")
         return ", ".join(parts)
 
     def as_dict(self, total: int) -> dict[str, object]:
-        """Return the sum for programs: counts, `audio_s` and `billed_s` in seconds, `cost` where there is a price."""
+        """Return the sum for programs: counts; seconds, whose names end in `_s`; `cost` where there is a price."""
         return {
             "total": total,
             "done": self.done,
@@ -157,6 +163,7 @@ class Tally:
             "from_journal": self.from_journal,
             "maybe_billed": self.lost,
             "audio_s": round(self.audio_s, 3),
+            "skipped_s": round(self.skipped_s, 3),
             "billed_s": round(self.billed_s, 3),
             "cost": self.cost,
         }
