@@ -76,7 +76,7 @@ async def recorded(
         TransportError: It may have been billed in an earlier run, and is not asked again.
         JournalError: It cannot be written; `partial` is the transcription, where there was one.
     """
-    claim = await journal.claim(key, label, again=again, instead=instead)
+    claim = await journal.claim(key, label, again=again, instead=instead, on_busy=place.step_aside)
     place.lost_before = claim.lost
     if claim.found == "done":
         place.from_journal = True
