@@ -153,6 +153,7 @@ def test_lines_of_json(relay, scripted_engine, calls, folder, capsys):
         "from_journal": 0,
         "maybe_billed": 0,
         "audio_s": 2.0,
+        "skipped_s": 0.0,
         "billed_s": 2.0,
         "cost": None,
     }
