@@ -150,6 +150,7 @@ async def test_each_channel_is_asked_for_by_itself(
     )
     assert made.skipped_s == pytest.approx(2 * 49.3 - sum(ears.durations), abs=1)
     assert len(found.attempts) == relay.request_count == 2
+    assert {request.fields["timestamp_granularities[]"] for request in relay.requests} == {("word", "segment")}
 
 
 @pytest.mark.parametrize("response_format", ["srt", "vtt", "text"])
@@ -192,12 +193,18 @@ async def test_channels_that_are_the_same_are_sent_once(client: AsyncClient, rel
     assert found.preparation is not None
     assert found.preparation.same_channels
     assert {each.speaker for each in found.segments} == {None}
+    assert "timestamp_granularities[]" not in relay.requests[0].fields
 
 
 async def test_one_channel_is_a_recording_as_others_are(client: AsyncClient, relay: LocalRelay, talk: Any) -> None:
     """Its speaker may be named; a second one is not there."""
     mono = ("a.wav", wav(talk))
-    found = await client.transcribe(mono, response_format="verbose_json", channels={"left": "agent"})
+    found = await client.transcribe(
+        mono,
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+        channels={"left": "agent"},
+    )
     assert {each.speaker for each in found.segments} == {"agent"}
     assert {each.speaker for each in found.words} == {"agent"}
     for channels in ("split", BOTH):

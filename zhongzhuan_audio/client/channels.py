@@ -47,8 +47,9 @@ class ChannelCalls(PreparedCalls):
         heard = await listen(unread(source), split=True, on_progress=self._decoding(source))
         try:
             named = name_channels(preparing.channels, heard.channel_count, source.label)
-            asking = Asking(source, _with_words(fields), preparing, ask, self._lengths(model), on_progress)
+            asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
             if len(heard.channels) > 1:
+                asking = attrs.evolve(asking, fields=_with_words(fields))
                 return await self._ask_each(asking, heard, named)
             whole = await self._ask_in_pieces(asking, heard, "channels")
             assert whole.preparation is not None

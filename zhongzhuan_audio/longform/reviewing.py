@@ -40,9 +40,20 @@ def look_into(transcription: Transcription, speech: Sequence[Span], *, drop: boo
     """
     if transcription.text.strip() and not transcription.segments and not transcription.words:
         return transcription
-    found = snap_to_speech(_numbered(transcription), speech)
-    warnings = find_suspicious(found, speech)
-    found = drop_suspicious(found, warnings) if drop else attrs.evolve(found, warnings=warnings)
+    numbered = _numbered(transcription)
+    # By the relay's own times: what was moved to where somebody speaks looks as if it had been said there.
+    warnings = find_suspicious(numbered, speech)
+    found = drop_suspicious(numbered, warnings) if drop else attrs.evolve(numbered, warnings=warnings)
+    unsaid = {warning.segment_id for warning in warnings if warning.kind == "silence"}
+    found = snap_to_speech(found, speech, unsaid=unsaid)
+    moved = {segment.id: segment for segment in found.segments}
+    warnings = tuple(
+        attrs.evolve(each, start=moved[each.segment_id].start, end=moved[each.segment_id].end)
+        if each.segment_id in moved
+        else each
+        for each in found.warnings
+    )
+    found = attrs.evolve(found, warnings=warnings)
     return attrs.evolve(found, coverage=measure_coverage(found, speech))
 
 
