@@ -161,6 +161,20 @@ async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> 
     assert found.coverage is not None
 
 
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp3", "libmp3lame"), ("ipod", "aac"), ("ogg", "libopus"), ("flac", "flac")]
+)
+async def test_a_small_recording_may_be_too_long(relay: LocalRelay, jfk: Path, container: str, codec: str) -> None:
+    """Whatever its format, and however few bytes the limit's seconds have."""
+    content = made(jfk, container, codec, times=2)
+    assert len(content) < 1 << 20
+    for seconds, pieces in ((12.0, 3), (30.0, None)):
+        limits = AudioLimits(max_duration_s={"": seconds})
+        async with AsyncClient(relay.base_url, relay.api_key, audio_limits=limits) as client:
+            found = (await client.transcribe(("a", content))).preparation
+        assert (found and (found.reason, found.pieces)) == (pieces and ("length", pieces))
+
+
 @pytest.mark.parametrize("limits", [SMALL, AudioLimits()])
 async def test_how_far_it_is_decoded_is_told(
     relay: LocalRelay, jfk: Path, limits: AudioLimits, caplog: pytest.LogCaptureFixture

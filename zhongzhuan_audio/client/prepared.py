@@ -31,7 +31,7 @@ from zhongzhuan_audio.longform import (
     pieces_to_ask,
     review,
 )
-from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
+from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, may_be_too_long, need_of
 from zhongzhuan_audio.longform.pieces import Turns
 from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PreparedCalls"]
 
-_LONG_BYTES = 1 << 20
-"""A smaller recording is no longer than any model takes."""
 _AT_ONCE = 8
 """Pieces of a recording that are encoded and asked for side by side."""
 _MUTE = "give a recording, or a video with a sound track"
@@ -65,7 +63,7 @@ class PreparedCalls(ClientCore):
             return None
         limits = self._audio_limits
         may_be_silent = source.format == formats.MP4
-        is_long = duration_s is None and source.size_bytes >= _LONG_BYTES and limits.longest_s(model) is not None
+        is_long = duration_s is None and may_be_too_long(source.format, source.size_bytes, model, limits)
         if may_be_silent or is_long:
             found = await source.probe()
             if may_be_silent and found and found.duration_s and not (found.channels or found.sample_rate):
