@@ -53,6 +53,7 @@ def test_a_done_one_as_a_row() -> None:
         ("dropped", 1),
         ("coverage", 0.9),
         ("gaps", 3),
+        ("damage", None),
         ("seconds", 0.5),
         ("attempts", 2),
         ("billed", "maybe"),

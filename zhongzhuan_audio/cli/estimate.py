@@ -126,6 +126,8 @@ async def estimate(
     price_per_minute: float | None,
     tell: Callable[[bytes], object] | None,
     foresee: Foresee,
+    *,
+    checked: bool,
 ) -> Estimate:
     """Look at recordings, and sum up what they would come to.
 
@@ -136,12 +138,13 @@ async def estimate(
         price_per_minute: Of audio; None where it is not known.
         tell: Gets a line of JSON for each.
         foresee: Tells what would be done to each.
+        checked: Whether what is damaged would be refused.
 
     Raises:
         JournalError: The journal cannot be read.
     """
     total, labels = Estimate(price_per_minute, missing=_missing()), iter(label for label, _ in jobs)
-    async for finding in survey([job for _, job in jobs], question, journal):
+    async for finding in survey([job for _, job in jobs], question, journal, checked=checked):
         label = next(labels)
         ahead = foresee(finding) if finding.prospect in _SENT else None
         total.count(label, finding, ahead)

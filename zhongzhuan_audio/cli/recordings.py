@@ -102,7 +102,8 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
         unprepared = {"prepare": "never", "channels": None} if options.local else {}
         preparing = Preparing.of({**options.preparing, **unprepared})
         foresee = foreseen(options.model, options.audio_limits, preparing)
-        work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell, foresee)
+        checked = preparing.prepare != "never"
+        work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell, foresee, checked=checked)
         total = run_until_interrupted(work)
     if options.json:
         print_bytes(json_line({"summary": total.as_dict()}))

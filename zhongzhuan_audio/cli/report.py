@@ -44,6 +44,7 @@ _COLUMNS: tuple[str, ...] = (
     "dropped",
     "coverage",
     "gaps",
+    "damage",
     "seconds",
     "request_id",
 )

@@ -1,6 +1,7 @@
 """What the relay's answers become."""
 
 from zhongzhuan_audio.models.account import Balance, Model
+from zhongzhuan_audio.models.damage import Damage
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.response import Response
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion, SuspicionKind
@@ -10,6 +11,7 @@ from zhongzhuan_audio.models.transcription import Logprob, Segment, Transcriptio
 __all__ = [
     "Balance",
     "Coverage",
+    "Damage",
     "Logprob",
     "Model",
     "Preparation",

@@ -15,6 +15,7 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.damage import Damage
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
@@ -128,6 +129,8 @@ class Transcription:
     """Every request that this answer took, in order; the last is the one that succeeded."""
     preparation: Preparation | None = None
     """What was done to the recording before it was sent; None where it went out as it is."""
+    damage: Damage | None = None
+    """What is wrong with the recording itself, so that the transcript lacks a part of it; None where nothing is."""
     gaps: tuple[Span, ...] = ()
     """Stretches of the recording that were not transcribed, in order."""
     warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)
