@@ -94,6 +94,33 @@ def test_what_is_cut_off_is_told(relay, talk, capsys):
     assert (row["status"], row["damage"][:14]) == ("done", "it is cut off:")
 
 
+@pytest.mark.parametrize(
+    ("options", "extra", "code"),
+    [
+        (["--drop-suspicious"], "media", 2),
+        (["--refill"], "media", 2),
+        (["--channels", "split"], "media", 2),
+        (["--prepare", "always", "--skip-silence"], "media", 2),
+        (["--skip-silence"], None, 0),
+        (["--script", "simplified"], "zh", 2),
+    ],
+)
+def test_a_dry_run_ends_as_the_run_would_without_the_extra(relay, folder, options, extra, code):
+    """Also where nothing is converted and an option needs it; both name it."""
+    (folder / "talk.wav").write_bytes(wav(1.0))
+    block = (
+        "import sys\n"
+        "for name in ('av', 'numpy', 'pysilk', 'faster_whisper', 'onnxruntime', 'opencc'): sys.modules[name] = None\n"
+        "from zhongzhuan_audio.cli import run\n"
+        "sys.exit(run(sys.argv[1:]))\n"
+    )
+    for more in ([], ["--dry-run"]):
+        argv = [sys.executable, "-c", block, "transcribe", "talk.wav", *options, *more]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, more
+        assert (f"pip install 'zhongzhuan-audio[{extra}]'" in done.stdout + done.stderr) == (extra is not None), more
+
+
 def test_a_dry_run_needs_no_extra_and_says_that_it_is_needed(talks):
     """What would fail for want of it is told, and the exit code says so."""
     code = (

@@ -28,7 +28,7 @@ def with_damage(transcription: Transcription, found: damage.Damage | None) -> Tr
     lost_s = 0.0 if made is None else made.lost_s
     if found is not None:
         told = Damage(detail=found.detail, lost_s=found.lost_s)
-        if made is not None and (found.lost_s or 0.0) > lost_s:
+        if made is not None and found.lost_s is not None and found.lost_s > lost_s:
             made = attrs.evolve(made, lost_s=found.lost_s)
     elif lost_s >= _WORTH_TELLING_S:
         told = Damage(detail=f"{lost_s:.1f} s of it cannot be decoded", lost_s=lost_s)
