@@ -19,6 +19,8 @@ pytest.importorskip("av")
 WRONG = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
 SMALL = ("--max-upload-bytes", "65536")
 """Some ten seconds of MP3."""
+FILM = b"\0\0\0\x14ftypqt  \0\0\0\0qt  "
+"""How one begins."""
 
 
 def wav(seconds: float) -> bytes:
@@ -39,7 +41,7 @@ def talks(folder):
     place.mkdir()
     for name, seconds in (("short.wav", 1.0), ("middle.wav", 4.0), ("long.wav", 40.0)):
         (place / name).write_bytes(wav(seconds))
-    (place / "film.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(200))
+    (place / "film.mov").write_bytes(FILM + b"\0\0\0\x08moov\0\0\0\xd0mdat" + bytes(200))
     return place
 
 
@@ -64,6 +66,59 @@ def test_a_dry_run_says_what_would_be_made_of_them(relay, talks, capsys):
     assert run(["transcribe", "talks", "--dry-run", "--prepare", "never", *SMALL]) == 0
     assert "of these" not in capsys.readouterr().out
     assert relay.request_count == 0
+
+
+def test_a_dry_run_counts_nothing_that_would_be_refused(relay, talks, capsys):
+    """As the run itself says of it; what is to go as it is, goes."""
+    (talks / "film.mov").write_bytes(FILM + b"\0\0\0\xd0mdat" + bytes(100))
+    assert run(["transcribe", "talks", "--dry-run"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "3 would be sent: 0.8 minutes of audio"
+    assert said[-2:-1] == ["1 cannot be sent:"]
+    assert said[-1].startswith("  talks/film.mov is damaged: it has no index (moov)")
+    assert run(["transcribe", "talks", "--output-dir", "out"]) == 1
+    assert said[-1].strip() in capsys.readouterr().err
+    assert relay.request_count == 3
+    assert run(["transcribe", "talks", "--dry-run", "--prepare", "never"]) == 0
+    assert capsys.readouterr().out.startswith("4 would be sent")
+
+
+def test_what_is_cut_off_is_told(relay, talk, capsys):
+    """In a line, and in the row; the transcript is written."""
+    content = (talk / "talk.wav").read_bytes()
+    (talk / "talk.wav").write_bytes(content[: len(content) // 2])
+    assert run(["transcribe", "talk.wav", "--output-dir", "out"]) == 0
+    assert "talk.wav: it is cut off: its header promises 40.0 s, and 20.0 s are there" in capsys.readouterr().err
+    assert run(["transcribe", "talk.wav", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (row["status"], row["damage"][:14]) == ("done", "it is cut off:")
+
+
+@pytest.mark.parametrize(
+    ("options", "extra", "code"),
+    [
+        (["--drop-suspicious"], "media", 2),
+        (["--refill"], "media", 2),
+        (["--channels", "split"], "media", 2),
+        (["--prepare", "always", "--skip-silence"], "media", 2),
+        (["--skip-silence"], None, 0),
+        (["--script", "simplified"], "zh", 2),
+    ],
+)
+def test_a_dry_run_ends_as_the_run_would_without_the_extra(relay, folder, options, extra, code):
+    """Also where nothing is converted and an option needs it; both name it."""
+    (folder / "talk.wav").write_bytes(wav(1.0))
+    block = (
+        "import sys\n"
+        "for name in ('av', 'numpy', 'pysilk', 'faster_whisper', 'onnxruntime', 'opencc'): sys.modules[name] = None\n"
+        "from zhongzhuan_audio.cli import run\n"
+        "sys.exit(run(sys.argv[1:]))\n"
+    )
+    for more in ([], ["--dry-run"]):
+        argv = [sys.executable, "-c", block, "transcribe", "talk.wav", *options, *more]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, more
+        assert (f"pip install 'zhongzhuan-audio[{extra}]'" in done.stdout + done.stderr) == (extra is not None), more
 
 
 def test_a_dry_run_needs_no_extra_and_says_that_it_is_needed(talks):

@@ -89,6 +89,7 @@ class Outcome:
         | `coverage` | 0 to 1: how much of the speech has text, where that was found out |
         | `gaps` | how many stretches of it failed, or have speech and no text |
         | `skipped_s` | seconds of silence that were not sent |
+        | `damage` | what is wrong with the recording, in words; None where nothing is |
         | `seconds` | from taking it up to its end, the wait for its turn included |
         | `attempts` | how many requests it took; of what a journal had, those of that time |
         | `billed` | "maybe" where a request, of this run or an earlier one, gave nothing and may have been charged |
@@ -114,6 +115,7 @@ class Outcome:
             "audio_s": _finite(self.audio_s),
             "charged_s": _finite(self.charged_s),
             **_findings(told),
+            "damage": told.damage.detail if told and told.damage else None,
             "seconds": self.seconds,
             "attempts": len(self.attempts),
             "billed": self.billed,

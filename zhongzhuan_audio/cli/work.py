@@ -273,6 +273,8 @@ class Work:
             self._reporter.done(f"{label} -> {', '.join(map(str, outputs))}{again}")
         if outcome.transcription is not None and (findings := findings_of(outcome.transcription)) is not None:
             self._reporter.done(f"{label}: {findings}")
+        if outcome.transcription is not None and outcome.transcription.damage is not None:
+            self._reporter.say(f"{label}: {outcome.transcription.damage.detail}")
         if error is None and outcome.transcription is not None and outcome.transcription.gaps:
             self._reporter.say(f"{label}: there is nothing of {describe_gaps(outcome.transcription.gaps)}")
         if error is None and outcome.maybe_billed:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.client.asking import (
     AskFor,
     Asking,
@@ -21,7 +20,6 @@ from zhongzhuan_audio.client.asking import (
     with_prompt,
 )
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.errors import UnsupportedAudioError
 from zhongzhuan_audio.events import Decoding
 from zhongzhuan_audio.longform import (
     AskForPiece,
@@ -32,7 +30,7 @@ from zhongzhuan_audio.longform import (
     pieces_to_ask,
     review,
 )
-from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
+from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, may_be_too_long, need_of
 from zhongzhuan_audio.longform.pieces import Turns
 from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
@@ -45,32 +43,25 @@ if TYPE_CHECKING:
 
 __all__ = ["PreparedCalls"]
 
-_LONG_BYTES = 1 << 20
-"""A smaller recording is no longer than any model takes."""
 _AT_ONCE = 8
 """Pieces of a recording that are encoded and asked for side by side."""
-_MUTE = "give a recording, or a video with a sound track"
 
 
 class PreparedCalls(ClientCore):
     """The way of a recording that has to be made ready first."""
 
-    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
-        """Return why a recording cannot go out as it is; None where it can, or must.
+    def _is_untouched(self, preparing: Preparing) -> bool:
+        """Say whether a recording goes out as it is, whatever it is."""
+        return preparing.prepare == "never" or self._relay is not None
 
-        Raises:
-            UnsupportedAudioError: It is a film without sound, in a container that relays take.
-        """
-        if preparing.prepare == "never" or self._relay is not None:
+    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
+        """Return why a recording cannot go out as it is; None where it can, or must."""
+        if self._is_untouched(preparing):
             return None
         limits = self._audio_limits
-        may_be_silent = source.format == formats.MP4
-        is_long = duration_s is None and source.size_bytes >= _LONG_BYTES and limits.longest_s(model) is not None
-        if may_be_silent or is_long:
-            found = await source.probe()
-            if may_be_silent and found and found.duration_s and not (found.channels or found.sample_rate):
-                raise UnsupportedAudioError(f"{source.label} has no sound", hint=_MUTE, source=source.label)
-            duration_s = found.duration_s if found else duration_s
+        may_be_long = duration_s is None and may_be_too_long(source.format, source.size_bytes, model, limits)
+        if may_be_long and (found := await source.probe()) is not None:
+            duration_s = found.duration_s
         always = preparing.prepare == "always"
         return need_of(source.format, source.size_bytes, duration_s, model, limits, always=always)
 

@@ -10,7 +10,7 @@ import attrs
 from zhongzhuan_audio.audio import AudioFormat, formats
 from zhongzhuan_audio.config import AudioLimits
 
-__all__ = ["Lengths", "Need", "lengths_of", "need_of"]
+__all__ = ["Lengths", "Need", "lengths_of", "may_be_too_long", "need_of"]
 
 Need: TypeAlias = Literal["format", "billing", "size", "length", "wish", "channels", "silence"]
 """Why a recording is not sent as it is: relays do not take its format, or cannot bill it; it is too large, or too long;
@@ -18,6 +18,17 @@ it is wanted so; or its channels are; or it has silence that is to be left out."
 
 _TAKEN = frozenset((formats.FLAC, formats.MP3, formats.MP4, formats.M4A, formats.OGG, formats.WAV))
 _TAKEN_UNBILLED = frozenset((formats.WEBM,))
+_LEAST_BYTES_PER_S = {
+    # The lowest bit rates that there are: 8 kbit/s, rounded down; of a wav, those of telephone codecs.
+    formats.MP3: 980,
+    formats.WAV: 650,
+    # Digital silence at 8 kHz, which these keep in a frame of a few bytes each, now and then.
+    formats.MP4: 50,
+    formats.M4A: 50,
+    formats.OGG: 30,
+    formats.FLAC: 10,
+}
+"""With fewer bytes a second no recording of such a format is made."""
 _PIECE_S = 600.0
 _ROOM = 0.97
 _WINDOW_S = 30.0
@@ -51,6 +62,21 @@ def need_of(
     if longest_s is not None and duration_s is not None and duration_s > longest_s:
         return "length"
     return "wish" if always else None
+
+
+def may_be_too_long(kind: AudioFormat | None, size_bytes: int, model: str, limits: AudioLimits) -> bool:
+    """Say whether a recording that relays take may be longer than the model takes, by its size alone.
+
+    Where it may not, its header need not be looked at.
+
+    Args:
+        kind: Its format; None where the bytes were not recognised, which have no header to look at.
+        size_bytes: Of the file.
+        model: The one that is asked.
+        limits: What the relay takes.
+    """
+    longest_s, least = limits.longest_s(model), None if kind is None else _LEAST_BYTES_PER_S.get(kind)
+    return longest_s is not None and least is not None and size_bytes > longest_s * least
 
 
 @attrs.frozen(kw_only=True)

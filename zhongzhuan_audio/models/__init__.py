@@ -1,6 +1,7 @@
 """What the relay's answers become."""
 
 from zhongzhuan_audio.models.account import Balance, Model
+from zhongzhuan_audio.models.damage import Damage
 from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.response import Response
@@ -11,6 +12,7 @@ from zhongzhuan_audio.models.transcription import Transcription
 __all__ = [
     "Balance",
     "Coverage",
+    "Damage",
     "Logprob",
     "Model",
     "Preparation",

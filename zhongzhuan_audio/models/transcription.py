@@ -13,6 +13,7 @@ import attrs
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
 from zhongzhuan_audio.models.cues import cues_from_words, cues_of_gaps
+from zhongzhuan_audio.models.damage import Damage
 from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
 from zhongzhuan_audio.models.plain import plain_text
 from zhongzhuan_audio.models.preparation import Preparation
@@ -59,6 +60,8 @@ class Transcription:
     """Every request that this answer took, in order; the last is the one that succeeded."""
     preparation: Preparation | None = None
     """What was done to the recording before it was sent; None where it went out as it is."""
+    damage: Damage | None = None
+    """What is wrong with the recording itself, so that the transcript lacks a part of it; None where nothing is."""
     gaps: tuple[Span, ...] = ()
     """Stretches of the recording that were not transcribed, in order."""
     warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)
