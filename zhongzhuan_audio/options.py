@@ -42,6 +42,7 @@ from 1, where those that are not named are left out; or "split", for all of them
 ChannelNames: TypeAlias = Literal["split"] | tuple[tuple[int, str], ...]
 """The same, by index from 0 and in order."""
 
+_PREPARE, _CONTEXT = get_args(Prepare), get_args(Context)
 _SIDES = {"left": 0, "right": 1}
 _TIMED = frozenset({"verbose_json", "srt", "vtt", "diarized_json"})
 
@@ -61,7 +62,10 @@ def channel_names(channels: object) -> ChannelNames | None:
         )
     names: dict[int, str] = {}
     for key, name in channels.items():
-        index = _SIDES.get(key) if isinstance(key, str) else key - 1 if type(key) is int and key > 0 else None
+        index = _SIDES.get(key) if isinstance(key, str) else None
+        number = int(key) if isinstance(key, str) and key.isascii() and key.isdecimal() else key
+        if type(number) is int and number > 0:
+            index = number - 1
         if index is None:
             raise ConfigurationError(f"channels has no {key!r}", hint="'left', 'right', or numbers from 1")
         if not isinstance(name, str) or not name.strip():
@@ -99,19 +103,26 @@ class Preparing:
         Raises:
             ConfigurationError: One is out of its range.
         """
-        if self.prepare not in get_args(Prepare):
+        if self.prepare not in _PREPARE:
             raise ConfigurationError(f"prepare must be 'auto', 'never' or 'always', not {self.prepare!r}")
-        if self.context not in get_args(Context):
+        if self.context not in _CONTEXT:
             raise ConfigurationError(f"context must be 'parallel' or 'sequential', not {self.context!r}")
         for name in ("skip_silence", "allow_gaps", "drop_suspicious", "refill"):
             check_kind(name, getattr(self, name), bool, "a bool")
         if self.channels is not None and self.prepare == "never":
             raise ConfigurationError("channels takes a recording apart, and prepare='never' forbids it")
+        if self.skip_silence and self.prepare == "never":
+            raise ConfigurationError("skip_silence leaves out a part of a recording, and prepare='never' forbids it")
 
     @property
     def listens(self) -> bool:
         """Whether it is to be found out where somebody speaks, be the recording sent as it is."""
         return self.drop_suspicious or self.refill
+
+    @property
+    def skips_all(self) -> bool:
+        """Whether a recording in which nobody speaks is not sent at all."""
+        return self.skip_silence or self.channels is not None
 
     @property
     def needs_times(self) -> bool:

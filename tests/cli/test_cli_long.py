@@ -100,8 +100,9 @@ def test_what_is_cut_off_is_told(relay, talk, capsys):
         (["--drop-suspicious"], "media", 2),
         (["--refill"], "media", 2),
         (["--channels", "split"], "media", 2),
-        (["--prepare", "always", "--skip-silence"], "media", 2),
-        (["--skip-silence"], None, 0),
+        (["--skip-silence"], "media", 2),
+        (["--prepare", "always"], "media", 2),
+        (["--context", "sequential"], None, 0),
         (["--script", "simplified"], "zh", 2),
     ],
 )
@@ -164,7 +165,7 @@ def test_what_there_is_of_a_failed_recording_is_kept_until_the_whole_is_there(
     written = transcripts(talk / "out")
     assert sorted(written) == ["talk.partial.json", "talk.partial.srt", "talk.partial.txt"]
     assert written["talk.partial.txt"].startswith("[partial transcript: nothing of 0:00:")
-    assert written["talk.partial.txt"].endswith("\none two\n")
+    assert "\none two\n[missing · 缺失 0:00:" in written["talk.partial.txt"]
     assert "[partial transcript: nothing of this]" in written["talk.partial.srt"]
     assert json.loads(written["talk.partial.json"])["partial"].startswith("[partial transcript:")
     err = capsys.readouterr().err
@@ -214,13 +215,60 @@ def test_less_does_not_replace_more(relay, scripted_engine, talk, transcripts):
 def test_gaps_that_are_allowed_are_told(relay, scripted_engine, talk, transcripts, capsys):
     """It is the transcript, by its own name, and a line says what is missing."""
     failing_at_the_third(scripted_engine)
-    assert run([*ASK, "--output-dir", "out", "--allow-gaps"]) == 0
+    assert run([*ASK, "--output-dir", "out", "--allow-gaps"]) == 1
     assert list(transcripts(talk / "out")) == ["talk.txt"]
+    assert transcripts(talk / "out")["talk.txt"] == "[missing · 缺失 0:00:16-0:00:24]\none two four five\n"
     assert "talk.wav: there is nothing of 0:00:" in capsys.readouterr().err
     failing_at_the_third(scripted_engine)
     (talk / "out" / "talk.partial.txt").write_text("[partial transcript: more than that]")
-    assert run([*ASK, "--output-dir", "out", "--allow-gaps", "--no-resume"]) == 0
+    assert run([*ASK, "--output-dir", "out", "--allow-gaps", "--no-resume"]) == 1
     assert sorted(transcripts(talk / "out")) == ["talk.partial.txt", "talk.txt"]
+
+
+def test_a_gap_is_filled_by_the_next_run(relay, scripted_engine, talk, transcripts, capsys):
+    """With the same options, for one request; the files have a mark until then, and are the whole afterwards."""
+    failing_at_the_third(scripted_engine)
+    (talk / "talks").mkdir()
+    (talk / "talk.wav").rename(talk / "talks" / "talk.wav")
+    argv = ["transcribe", "talks", *SMALL, "--concurrency", "1", "--allow-gaps", "--output-dir", "out"]
+    argv += ["--format", "text,srt,vtt,json"]
+    assert run(argv) == 1
+    written = transcripts(talk / "out")
+    for suffix in ("txt", "srt", "vtt"):
+        assert written[f"talk.{suffix}"].count("[missing · 缺失") == 1
+    assert "00:00:16,000 --> 00:00:24,000\n[missing · 缺失]\n" in written["talk.srt"]
+    assert "one two\n[missing · 缺失 0:00:16-0:00:24]\nfour" in written["talk.txt"]
+    assert len(json.loads(written["talk.json"])["gaps"]) == 1
+    (row,) = json.loads((talk / "out" / "report.json").read_text())
+    assert (row["status"], row["missing"], row["error"]) == ("incomplete", ["0:00:16-0:00:24"], None)
+    err = capsys.readouterr().err
+    assert "1 transcribed (1 of them incomplete), 0 failed" in err
+    assert "to go on: zhongzhuan-audio transcribe --format" in err
+    sent = relay.request_count
+    scripted_engine.script("3")
+    assert run(argv) == 0
+    assert relay.request_count == sent + 1
+    whole = transcripts(talk / "out")
+    assert sorted(whole) == ["talk.json", "talk.srt", "talk.txt", "talk.vtt"]
+    assert whole["talk.txt"].startswith("one two 3 four")
+    assert not any("缺失" in text or '"gaps"' in text for text in whole.values())
+    (row,) = json.loads((talk / "out" / "report.json").read_text())
+    assert (row["status"], row["missing"]) == ("done", [])
+    assert "incomplete" not in capsys.readouterr().err
+    assert run(argv) == 0
+    assert relay.request_count == sent + 1
+
+
+def test_gaps_do_not_replace_a_whole(relay, scripted_engine, talk, transcripts, capsys):
+    """However long the mark is that tells of them."""
+    scripted_engine.script("1")
+    argv = [*ASK, "--output-dir", "out", "--no-resume"]
+    assert run(argv) == 0
+    scripted_engine.script("1", WRONG, "1")
+    assert run([*argv, "--allow-gaps"]) == 1
+    assert transcripts(talk / "out")["talk.txt"] == "1 1 1 1 1\n"
+    assert "缺失" in transcripts(talk / "out")["talk.new1.txt"]
+    assert "out/talk.txt holds more than the new answer, which is in out/talk.new1.txt" in capsys.readouterr().err
 
 
 def test_a_recording_of_such_a_name_keeps_its_transcript(relay, scripted_engine, talk, transcripts):

@@ -147,12 +147,14 @@ def test_lines_of_json(relay, scripted_engine, calls, folder, capsys):
     assert summary["summary"] == {
         "total": 2,
         "done": 2,
+        "incomplete": 0,
         "failed": 0,
         "broken_off": 0,
         "not_sent": 0,
         "from_journal": 0,
         "maybe_billed": 0,
         "audio_s": 2.0,
+        "skipped_s": 0.0,
         "billed_s": 2.0,
         "cost": None,
     }

@@ -150,6 +150,31 @@ async def test_each_channel_is_asked_for_by_itself(
     )
     assert made.skipped_s == pytest.approx(2 * 49.3 - sum(ears.durations), abs=1)
     assert len(found.attempts) == relay.request_count == 2
+    assert {request.fields["timestamp_granularities[]"] for request in relay.requests} == {("word", "segment")}
+
+
+@pytest.mark.parametrize("response_format", ["srt", "vtt", "text"])
+async def test_subtitles_of_a_call_are_made_here(
+    client: AsyncClient, relay: LocalRelay, call: bytes, tmp_path: Path, response_format: Any
+) -> None:
+    """The relay is asked for the times of words, and each cue has its speaker; of many, too, and of a translation."""
+    found = [await client.transcribe(("call.wav", call), response_format=response_format, channels=BOTH)]
+    found.append(await client.translate(("call.wav", call), response_format=response_format, channels=BOTH))
+    many = client.transcribe_many([("call.wav", call)], response_format=response_format, channels=BOTH)
+    async with many as outcomes:
+        found += [outcome.result() async for outcome in outcomes]
+    assert {request.fields["response_format"] for request in relay.requests} == {("verbose_json",)}
+    asked = {request.fields.get("timestamp_granularities[]") for request in relay.requests}
+    assert asked == {("word", "segment")}
+    for each in found:
+        blocks = each.to_srt().split("\n\n")
+        assert [block.split("\n", 2)[2] for block in blocks if block] == [
+            "agent: Good morning.",
+            "agent: Can I help you?",
+            "customer: Hello.",
+        ]
+        assert "\n<v customer>Hello.\n" in each.to_vtt()
+        assert "customer: Hello." in each.to_srt(max_chars=20, max_lines=1)
 
 
 async def test_names_may_be_left_to_their_places(client: AsyncClient, relay: LocalRelay, call: bytes) -> None:
@@ -168,12 +193,18 @@ async def test_channels_that_are_the_same_are_sent_once(client: AsyncClient, rel
     assert found.preparation is not None
     assert found.preparation.same_channels
     assert {each.speaker for each in found.segments} == {None}
+    assert "timestamp_granularities[]" not in relay.requests[0].fields
 
 
 async def test_one_channel_is_a_recording_as_others_are(client: AsyncClient, relay: LocalRelay, talk: Any) -> None:
     """Its speaker may be named; a second one is not there."""
     mono = ("a.wav", wav(talk))
-    found = await client.transcribe(mono, response_format="verbose_json", channels={"left": "agent"})
+    found = await client.transcribe(
+        mono,
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+        channels={"left": "agent"},
+    )
     assert {each.speaker for each in found.segments} == {"agent"}
     assert {each.speaker for each in found.words} == {"agent"}
     for channels in ("split", BOTH):
@@ -187,14 +218,18 @@ async def test_one_channel_is_a_recording_as_others_are(client: AsyncClient, rel
 
 
 async def test_a_silent_channel_is_not_sent(client: AsyncClient, relay: LocalRelay, talk: Any) -> None:
-    """It is told; where nobody speaks at all that is an error."""
+    """It is told; where nobody speaks at all, nothing is sent, and the transcript is empty."""
     found = await client.transcribe(("a.wav", wav(talk, silence(11))), response_format="verbose_json", channels=BOTH)
     assert found.preparation is not None
     assert (found.preparation.channels, found.preparation.silent_channels) == (1, ("customer",))
     assert relay.request_count == 1
     hiss = np.random.default_rng(1).integers(-40, 40, 11 * RATE).astype(np.int16)
-    with pytest.raises(AudioSourceError, match=r"nobody speaks in a\.wav"):
-        await client.transcribe(("a.wav", wav(silence(11), hiss)), response_format="verbose_json", channels="split")
+    none = await client.transcribe(("a.wav", wav(silence(11), hiss)), response_format="verbose_json", channels="split")
+    assert (none.text, none.duration) == ("", 11.0)
+    assert none.preparation is not None
+    assert (none.preparation.channels, none.preparation.pieces) == (0, 0)
+    assert none.preparation.silent_channels == ("left", "right")
+    assert none.preparation.skipped_s == 22.0
     assert relay.request_count == 1
 
 

@@ -303,6 +303,30 @@ async def test_only_the_piece_that_failed_is_asked_again(relay: LocalRelay, jfk:
     assert third.transcription == second.transcription
 
 
+async def test_gaps_are_no_answer_that_a_journal_keeps(relay: LocalRelay, jfk: Path, tmp_path: Path) -> None:
+    """The next run asks for the piece that failed, and for nothing else; then it is done, gaps allowed or not."""
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(made(jfk, "wav", "pcm_s16le", times=4))
+    wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
+    relay.engine.script("one", "two", wrong, "four")  # type: ignore[attr-defined]
+    counts, found = [], []
+    async with AsyncClient(relay.base_url, relay.api_key, audio_limits=SMALL) as client:
+        for allow_gaps in (True, True, True, False):
+            many = client.transcribe_many([talk], journal=tmp_path / "run.sqlite", allow_gaps=allow_gaps)
+            async with many as outcomes:
+                found += [outcome async for outcome in outcomes]
+            counts.append(relay.request_count)
+    first, second, third, fourth = found
+    assert [outcome.record()["status"] for outcome in found] == ["incomplete", "done", "done", "done"]
+    assert len(first.transcription.gaps) == 1
+    assert first.transcription.incomplete
+    assert counts[0] == second.transcription.preparation.pieces
+    assert counts[1:] == [counts[0] + 1] * 3
+    assert second.transcription.gaps == ()
+    assert (third.from_journal, fourth.from_journal) == (True, True)
+    assert fourth.transcription == second.transcription
+
+
 async def test_gaps_are_given_where_they_are_allowed(relay: LocalRelay, jfk: Path) -> None:
     """What failed is told by its times."""
     wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')

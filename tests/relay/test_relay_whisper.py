@@ -317,3 +317,15 @@ async def test_hears_the_sample(jfk):
     assert heard.segments[0].tokens
     again = await engine.transcribe(jfk, attrs.evolve(OPTIONS, granularities=frozenset({"word", "segment"})))
     assert again == heard
+
+
+@pytest.mark.real_model
+async def test_words_are_not_sought_in_a_single_frame(tmp_path):
+    """What is invented in the last hundredth of a second has a time and no words, and is no error."""
+    path = await asyncio.to_thread(write_wav, tmp_path / "a.wav", 30.01)
+    options = attrs.evolve(OPTIONS, language="zh", temperature=0.0, granularities=frozenset({"word", "segment"}))
+    heard = await WhisperEngine().transcribe(path, options)
+    last = heard.segments[-1]
+    assert last.text
+    assert 29.9 < last.start <= last.end < 30.1
+    assert all(word.end < last.start for word in heard.words)

@@ -81,13 +81,14 @@ class Outcome:
         | --- | --- |
         | `index` | its place in the input, from 0 |
         | `source` | the recording's path as it was given, or its name, or what it is, such as ``<400 bytes>`` |
-        | `status` | "done" or "failed" |
+        | `status` | "done"; "incomplete" where `allow_gaps` gave it without what failed; or "failed" |
         | `text`, `language`, `duration` | the transcription's; None where it failed; `duration` in seconds |
         | `audio_s` | the recording's length in seconds, where that is known |
         | `charged_s` | seconds of audio that this run was charged for or may have been; None where not known |
         | `suspicious`, `dropped` | how many of its segments look invented, and how many of these were dropped |
         | `coverage` | 0 to 1: how much of the speech has text, where that was found out |
         | `gaps` | how many stretches of it failed, or have speech and no text |
+        | `skipped_s` | seconds of silence that were not sent |
         | `damage` | what is wrong with the recording, in words; None where nothing is |
         | `seconds` | from taking it up to its end, the wait for its turn included |
         | `attempts` | how many requests it took; of what a journal had, those of that time |
@@ -107,7 +108,7 @@ class Outcome:
         return {
             "index": self.index,
             "source": name_of_source(self.source),
-            "status": "done" if error is None else "failed",
+            "status": "failed" if error is not None else "incomplete" if told and told.incomplete else "done",
             "text": told.text if told else None,
             "language": told.language if told else None,
             "duration": _finite(told.duration) if told else None,
@@ -139,12 +140,13 @@ class Outcome:
 def _findings(told: Transcription | None) -> dict[str, int | float | None]:
     """Return what was found out about a transcription."""
     if told is None:
-        return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps"))
+        return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps", "skipped_s"))
     return {
-        "suspicious": len({warning.segment_id for warning in told.warnings}),
+        "suspicious": len({warning.segment_id for warning in told.warnings if warning.kind != "refill"}),
         "dropped": len({warning.segment_id for warning in told.warnings if warning.dropped}),
         "coverage": told.coverage.completeness if told.coverage else None,
         "gaps": len(told.gaps) + len(told.coverage.uncovered if told.coverage else ()),
+        "skipped_s": told.preparation.skipped_s if told.preparation else 0.0,
     }
 
 

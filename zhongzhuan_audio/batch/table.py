@@ -26,6 +26,7 @@ _TYPES = {
     "dropped": "Int64",
     "coverage": "float64",
     "gaps": "Int64",
+    "skipped_s": "float64",
     "damage": "string",
     "seconds": "float64",
     "attempts": "int64",

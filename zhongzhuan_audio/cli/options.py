@@ -97,7 +97,7 @@ class RecordingOptions:
     context: Annotated[
         Context, Parameter(help="Of pieces: parallel, or sequential.", show_choices=False, show_default=False)
     ] = "parallel"
-    skip_silence: Annotated[bool, Parameter(help="Leave out long silence.", show_default=False)] = False
+    skip_silence: Annotated[bool, Parameter(help="Do not send long silence.", show_default=False)] = False
     allow_gaps: Annotated[bool, Parameter(help="Keep what there is if pieces fail.", show_default=False)] = False
     drop_suspicious: Annotated[bool, Parameter(help="Take out what looks invented.", show_default=False)] = False
     refill: Annotated[bool, Parameter(help="Ask again for speech without text.", show_default=False)] = False

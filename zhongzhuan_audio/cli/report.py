@@ -44,6 +44,7 @@ _COLUMNS: tuple[str, ...] = (
     "dropped",
     "coverage",
     "gaps",
+    "skipped_s",
     "damage",
     "seconds",
     "request_id",

@@ -11,7 +11,7 @@ import attrs
 from zhongzhuan_audio.longform import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.closing import Closing
 from zhongzhuan_audio.longform.needs import Lengths
-from zhongzhuan_audio.models import Span, Transcription
+from zhongzhuan_audio.models import Coverage, Preparation, Span, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.upload.payload import Progress
@@ -27,6 +27,7 @@ __all__ = [
     "Sent",
     "booked",
     "may_ask",
+    "nothing_said",
     "plan_of",
     "standing_for",
     "unread",
@@ -156,6 +157,18 @@ def may_ask(source: Source) -> Callable[[float], bool]:
     """Return what tells whether as many more seconds may be asked for."""
     book = source.book
     return lambda audio_s: book is None or book.again(audio_s) is None
+
+
+async def nothing_said(source: Source, preparation: Preparation, duration_s: float) -> Transcription:
+    """Return the transcript of a recording in which nobody speaks, and of which nothing is sent."""
+    if source.book is not None:
+        await source.book.plan((), audio_s=duration_s)
+    return Transcription(
+        text="",
+        duration=duration_s,
+        preparation=preparation,
+        coverage=Coverage(completeness=1.0, speech_s=0.0),
+    )
 
 
 def unread(source: Source) -> Source:

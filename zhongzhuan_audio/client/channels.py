@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, unread
+from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, nothing_said, unread
 from zhongzhuan_audio.client.prepared import PreparedCalls
-from zhongzhuan_audio.errors import AudioSourceError, ZhongzhuanError
+from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.longform.closing import plan_closing
 from zhongzhuan_audio.longform.cutting import Plan
@@ -47,8 +47,9 @@ class ChannelCalls(PreparedCalls):
         heard = await listen(unread(source), split=True, on_progress=self._decoding(source))
         try:
             named = name_channels(preparing.channels, heard.channel_count, source.label)
-            asking = Asking(source, _with_words(fields), preparing, ask, self._lengths(model), on_progress, model)
+            asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress, model)
             if len(heard.channels) > 1:
+                asking = attrs.evolve(asking, fields=_with_words(fields))
                 return await self._ask_each(asking, heard, named)
             whole = await self._ask_in_pieces(asking, heard, "channels")
             assert whole.preparation is not None
@@ -66,9 +67,10 @@ class ChannelCalls(PreparedCalls):
         silent = tuple(name for index, name in named if not heard.channels[index].speech)
         wanted = [(index, name) for index, name in named if heard.channels[index].speech]
         if not wanted:
-            raise AudioSourceError(
-                f"nobody speaks in {source.label}", hint="check the recording's channels", source=source.label
-            )
+            silent_s = len(named) * heard.duration_s
+            done = self._preparation(source, "channels", 0, 0, heard.lost_s, silent_s)
+            done = attrs.evolve(done, channels=0, channel_count=heard.channel_count, silent_channels=silent)
+            return await nothing_said(source, done, heard.duration_s)
         channels = [_closed_up(heard, index) for index, _ in wanted]
         plans = [await self._plan(channel, asking) for channel in channels]
         await self._book(list(zip(channels, plans, strict=True)), asking, audio_s=heard.duration_s)
@@ -101,7 +103,7 @@ class ChannelCalls(PreparedCalls):
             sent.total_bytes,
             sum(len(plan.pieces) for plan in plans),
             heard.lost_s,
-            len(channels) * heard.duration_s - sum(piece.duration_s for plan in plans for piece in plan.pieces),
+            len(named) * heard.duration_s - sum(piece.duration_s for plan in plans for piece in plan.pieces),
         )
         done = attrs.evolve(done, channels=len(wanted), channel_count=heard.channel_count, silent_channels=silent)
         return attrs.evolve(whole, preparation=done)

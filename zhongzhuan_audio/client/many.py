@@ -196,7 +196,7 @@ class ManyCalls(RecordingCalls):
     async def _is_prepared(self, source: Source, audio_s: float | None, options: Mapping[str, Any]) -> bool:
         """Tell whether something else goes out in a recording's place."""
         preparing = Preparing.of(options)
-        if preparing.channels is not None:
+        if preparing.skips_all:
             return True
         return await self._need_of(source, audio_s, options.get("model", "whisper-1"), preparing) is not None
 
@@ -215,10 +215,11 @@ def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
     sent = {name: value for name, value in options.items() if name not in _UNSENT}
     whole = {"model": "whisper-1", "response_format": "json", **sent}
     if preparing.needs_times:
-        whole["response_format"] = timed_format(whole["model"], whole["response_format"])
+        apart = preparing.channels is not None
+        whole["response_format"] = timed_format(whole["model"], whole["response_format"], words=apart)
     fields, references = work.fields(whole)
     preparing.check_times(fields)
-    if preparing.needs_times:
+    if preparing.needs_times or preparing.skip_silence:
         check_media()
     return fields, references
 

@@ -14,12 +14,12 @@ from zhongzhuan_audio.client.asking import (
     Sent,
     booked,
     may_ask,
+    nothing_said,
     plan_of,
     unread,
     with_prompt,
 )
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.events import Decoding
 from zhongzhuan_audio.longform import (
     AskForPiece,
@@ -45,7 +45,6 @@ __all__ = ["PreparedCalls"]
 
 _AT_ONCE = 8
 """Pieces of a recording that are encoded and asked for side by side."""
-_SILENT = "check the microphone, or leave out skip_silence"
 
 
 class PreparedCalls(ClientCore):
@@ -110,9 +109,10 @@ class PreparedCalls(ClientCore):
         source = asking.source
         (channel,) = heard.channels
         listened = Listened(pcm=channel.pcm, speech=channel.speech, duration_s=heard.duration_s)
+        if asking.preparing.skips_all and not listened.speech:
+            done = self._preparation(source, need, 0, 0, heard.lost_s, heard.duration_s)
+            return await nothing_said(source, done, heard.duration_s)
         plan = await self._plan(listened, asking)
-        if not plan.pieces:
-            raise AudioSourceError(f"nobody speaks in {source.label}", hint=_SILENT, source=source.label)
         await self._book([(listened, plan)], asking, audio_s=heard.duration_s)
         sent = self._sent([plan], asking)
         whole = await self._ask_listened(asking, listened, plan, sent)
@@ -165,7 +165,7 @@ class PreparedCalls(ClientCore):
             may_ask=may_ask(asking.source),
         )
 
-    async def _ask_and_review(
+    async def _ask_heard(
         self,
         source: Source,
         model: str,
@@ -174,7 +174,7 @@ class PreparedCalls(ClientCore):
         ask: AskFor,
         on_progress: Progress | None,
     ) -> Transcription:
-        """Ask for a recording as it is, and compare the answer with what is heard in it here."""
+        """Ask for a recording that could go out as it is, without its long silence where that is wanted."""
         from zhongzhuan_audio.media.preparing import listen
 
         asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress, model)
@@ -182,28 +182,39 @@ class PreparedCalls(ClientCore):
         try:
             (channel,) = heard.channels
             listened = Listened(pcm=channel.pcm, speech=channel.speech, duration_s=heard.duration_s)
-            sent = Sent(on_progress, source.size_bytes)
-            follow = sent.of(("", 0), source.size_bytes)
-
-            async def ask_flagged(
-                source: Source, fields: Sequence[Field], follow: Progress | None, audio_s: float | None
-            ) -> Transcription:
-                return await flag(await ask(source, fields, follow, audio_s))
-
-            whole = await booked(source, source, "", fields, ask_flagged, follow, heard.duration_s)
-            return await review(
-                whole,
-                channel.speech,
-                heard.duration_s,
-                preparing,
-                self._asking_for(asking, listened, sent),
-                lengths=asking.lengths,
-                first=1,
-                at_once=self._pieces_at_once,
-                may_ask=may_ask(source),
-            )
+            if preparing.skip_silence:
+                if not channel.speech or plan_of(listened, asking).skipped:
+                    return await self._ask_in_pieces(asking, heard, "silence")
+                if (book := source.book) is not None:
+                    is_known = await book.known("", fields) is not None
+                    await book.plan(() if is_known else (heard.duration_s,), audio_s=heard.duration_s)
+            return await self._ask_and_review(asking, listened)
         finally:
             heard.close()
+
+    async def _ask_and_review(self, asking: Asking, listened: Listened) -> Transcription:
+        """Ask for a recording as it is, and compare the answer with what is heard in it here."""
+        source, ask = asking.source, asking.ask
+        sent = Sent(asking.on_progress, source.size_bytes)
+        follow = sent.of(("", 0), source.size_bytes)
+
+        async def ask_flagged(
+            source: Source, fields: Sequence[Field], follow: Progress | None, audio_s: float | None
+        ) -> Transcription:
+            return await flag(await ask(source, fields, follow, audio_s))
+
+        whole = await booked(source, source, "", asking.fields, ask_flagged, follow, listened.duration_s)
+        return await review(
+            whole,
+            listened.speech,
+            listened.duration_s,
+            asking.preparing,
+            self._asking_for(asking, listened, sent),
+            lengths=asking.lengths,
+            first=1,
+            at_once=self._pieces_at_once,
+            may_ask=may_ask(source),
+        )
 
     def _asking_for(self, asking: Asking, listened: Listened, sent: Sent) -> AskForPiece:
         """Return what asks for a piece of what was listened to."""

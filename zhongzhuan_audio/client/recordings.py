@@ -103,7 +103,9 @@ class RecordingCalls(ChannelCalls):
                 none. `Transcription.preparation` says what was done.
             context: Of a recording that is cut: "parallel" asks for its pieces side by side; "sequential" one after
                 another, each with the end of the text before behind the prompt.
-            skip_silence: Where a recording is prepared, leave out silence of more than 30 s; times stay true.
+            skip_silence: Listen on this machine, with the extra ``media``, and do not send silence of more than 30 s;
+                times stay true. A recording without such silence is sent as it would be, and one in which nobody speaks
+                is not sent at all: its transcript is empty. `Transcription.preparation` tells what was saved.
             allow_gaps: Of a recording that is cut, give what there is even if pieces failed, with
                 `Transcription.gaps`; else the error has it as `partial`.
             drop_suspicious: Take out the segments that look invented, also those where nobody is heard speaking, and
@@ -116,6 +118,7 @@ class RecordingCalls(ChannelCalls):
                 "right": "customer"}``, by number from 1 where there are more, or "split" for all. It needs the extra
                 ``media``; each channel is billed. A channel without speech is not sent, and
                 of channels that are all the same one is, without a speaker; `Transcription.preparation` tells both.
+                Where nobody speaks in any, nothing is sent, and the transcript is empty.
             script: "simplified" or "traditional": have the Chinese in the transcript in one of them, with the extra
                 ``zh``. As in `Transcription.in_script`.
             filename: The name that the recording goes out under.
@@ -146,7 +149,8 @@ class RecordingCalls(ChannelCalls):
             channels=channels,
         )
         if preparing.needs_times:
-            response_format = cast("TranscriptionFormat", timed_format(model, response_format))
+            apart = preparing.channels is not None
+            response_format = cast("TranscriptionFormat", timed_format(model, response_format, words=apart))
         fields = transcription_fields(
             model=model,
             language=language,
@@ -246,7 +250,8 @@ class RecordingCalls(ChannelCalls):
             channels=channels,
         )
         if preparing.needs_times:
-            response_format = cast("ResponseFormat", timed_format(model, response_format))
+            apart = preparing.channels is not None
+            response_format = cast("ResponseFormat", timed_format(model, response_format, words=apart))
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
         )
@@ -302,8 +307,8 @@ class RecordingCalls(ChannelCalls):
             need = await self._need_of(upload.source, upload.audio_s, model, preparing)
             if need is not None:
                 return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)
-            if preparing.listens:
-                return await self._ask_and_review(upload.source, model, fields, preparing, ask_for, on_progress)
+            if preparing.listens or preparing.skip_silence:
+                return await self._ask_heard(upload.source, model, fields, preparing, ask_for, on_progress)
             return await flag(await ask(upload))
 
         try:

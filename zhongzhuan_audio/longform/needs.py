@@ -13,9 +13,9 @@ from zhongzhuan_audio.config import AudioLimits
 
 __all__ = ["Lengths", "Need", "lengths_of", "may_be_too_long", "need_of", "rate_of"]
 
-Need: TypeAlias = Literal["format", "billing", "size", "length", "wish", "channels"]
+Need: TypeAlias = Literal["format", "billing", "size", "length", "wish", "channels", "silence"]
 """Why a recording is not sent as it is: relays do not take its format, or cannot bill it; it is too large, or too long;
-it is wanted so; or its channels are."""
+it is wanted so; or its channels are; or it has silence that is to be left out."""
 
 _TAKEN = frozenset((formats.FLAC, formats.MP3, formats.MP4, formats.M4A, formats.OGG, formats.WAV))
 _TAKEN_UNBILLED = frozenset((formats.WEBM,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
@@ -32,7 +32,9 @@ _IN_A_ROW_S = 0.1
 """Words that are no further apart follow each other."""
 
 
-def snap_to_speech(transcription: Transcription, speech: Iterable[Span]) -> Transcription:
+def snap_to_speech(
+    transcription: Transcription, speech: Iterable[Span], *, unsaid: Collection[int] = ()
+) -> Transcription:
     """Return a transcript whose segments and words begin and end where somebody speaks.
 
     Whisper has what follows a pause begin within it, often by half a second, and at times where the sentence before
@@ -44,13 +46,21 @@ def snap_to_speech(transcription: Transcription, speech: Iterable[Span]) -> Tran
     Args:
         transcription: Of the whole recording; its segments and its words each in the order of their starts.
         speech: Where somebody speaks, in seconds.
+        unsaid: Ids of segments that nobody has said; they stay where they are, and so do their words.
     """
     spoken = merged(speech)
+    still = [(segment.start, segment.end) for segment in transcription.segments if segment.id in unsaid]
     seams = [segment.start for segment in transcription.segments]
     words = _with_first_words(transcription.words, _snapped(transcription.words, spoken), spoken, seams)
+    if still:
+        pairs = zip(transcription.words, words, strict=True)
+        words = [old if any(begin <= old.start <= end for begin, end in still) else new for old, new in pairs]
     begins = [word.start for word in transcription.words]
     segments = []
     for old, new in zip(transcription.segments, _snapped(transcription.segments, spoken), strict=True):
+        if old.id in unsaid:
+            segments.append(old)
+            continue
         first, last = bisect_left(begins, old.start), bisect_left(begins, old.end)
         begins_with_word = first < last and begins[first] - old.start <= _IN_A_ROW_S
         segments.append(_around(old, new, words[first:last], begins_with_word=begins_with_word))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 import attrs
 
-from zhongzhuan_audio.longform.phantoms import bare, folded, phantom_in
+from zhongzhuan_audio.longform.phantoms import bare, everyday_phantom_in, folded, phantom_in
+from zhongzhuan_audio.longform.room import silences_in
 from zhongzhuan_audio.longform.spans import between, merged, overlapping, total_s
 from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, SuspicionKind, Transcription
@@ -21,7 +22,6 @@ __all__ = ["covered_by", "drop_suspicious", "find_suspicious", "measure_coverage
 _MOST_COMPRESSION = 2.4
 _MOST_NO_SPEECH = 0.6
 _LEAST_LOGPROB = -1.0
-_LEAST_SPEECH = 0.1
 _MANY_TIMES = 4
 _MANY_TIMES_A_TOKEN = 6
 _LONGEST_PHRASE = 30
@@ -45,7 +45,8 @@ def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None 
     """Return what is suspicious about the segments; one may be so for several reasons.
 
     Args:
-        transcription: Of the whole recording; one without segments is never suspicious.
+        transcription: Of the whole recording, with the times that the relay told; one without segments is never
+            suspicious.
         speech: Where somebody speaks, in seconds. None where nobody knows.
 
     Returns:
@@ -55,6 +56,7 @@ def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None 
     plain = [folded(segment.text) for segment in transcription.segments]
     bares = [bare(text) for text in plain]
     repeats = _repeated(transcription.segments, bares)
+    silences = None if spoken is None else silences_in(transcription, spoken)
     return tuple(
         Suspicion(
             kind=kind,
@@ -66,7 +68,7 @@ def find_suspicious(transcription: Transcription, speech: Iterable[Span] | None 
         )
         for index, segment in enumerate(transcription.segments)
         if segment.text.strip()
-        for kind, detail in _reasons(segment, plain[index], bares[index], spoken, repeats.get(index, 0))
+        for kind, detail in _reasons(segment, plain[index], bares[index], repeats.get(index, 0), silences, index)
     )
 
 
@@ -146,11 +148,12 @@ def covered_by(transcription: Transcription) -> list[Span]:
 
 
 def _reasons(
-    segment: Segment, plain: str, bare_text: str, speech: Sequence[Span] | None, repeats: int
+    segment: Segment, plain: str, bare_text: str, repeats: int, silences: Mapping[int, str] | None, index: int
 ) -> Iterator[tuple[SuspicionKind, str]]:
     """Yield what is suspicious about a segment."""
-    if speech is not None and (share := _share_of_speech(segment, speech)) < _LEAST_SPEECH:
-        yield "silence", f"{share:.0%} of its time is speech"
+    silence = None if silences is None else silences.get(index)
+    if silence is not None:
+        yield "silence", silence
     silent, doubtful = segment.no_speech_prob, segment.avg_logprob
     if silent is not None and doubtful is not None and silent > _MOST_NO_SPEECH and doubtful < _LEAST_LOGPROB:
         yield "no_speech", f"no_speech_prob {silent:.2f} with avg_logprob {doubtful:.2f}"
@@ -164,15 +167,13 @@ def _reasons(
     line = phantom_in(bare_text)
     if line is not None:
         yield "phantom", f"known line {line!r}"
-
-
-def _share_of_speech(segment: Segment, speech: Sequence[Span]) -> float:
-    """Return how much of a segment's time is speech, 0 to 1."""
-    begin, end = segment.start, segment.end
-    if end <= begin:
-        begin, end = begin - _MARGIN_S, begin + _MARGIN_S
-    spoken_s = total_s((max(begin, start), min(end, stop)) for start, stop in overlapping(speech, begin, end))
-    return spoken_s / (end - begin)
+    elif (line := everyday_phantom_in(bare_text)) is not None:
+        # Whisper tells one no_speech_prob of half a minute, be it silent but for this: who has listened knows better.
+        unheard = silences is None and silent is not None and silent > _MOST_NO_SPEECH
+        if silence is not None or times or repeats:
+            yield "phantom", f"known line {line!r}"
+        elif unheard:
+            yield "phantom", f"known line {line!r} with no_speech_prob {silent:.2f}"
 
 
 def _repeated_phrase(text: str) -> tuple[str, int]:
@@ -206,7 +207,7 @@ def _repeated(segments: Sequence[Segment], bares: Sequence[str]) -> dict[int, in
     for text, group in groupby(bares):
         count = len(list(group))
         if text and count >= _MANY_SEGMENTS:
-            is_short = len(tokenize(segments[at].text)) <= _SHORT_TOKENS
+            is_short = len(tokenize(segments[at].text)) <= _SHORT_TOKENS and everyday_phantom_in(text) is None
             if count >= (_MANY_SHORT_SEGMENTS if is_short else _MANY_SEGMENTS):
                 found.update(dict.fromkeys(range(at + 1, at + count), count))
         at += count

@@ -13,7 +13,7 @@ class Preparation:
 
     reason: str
     """"format": relays do not take it; "billing": they cannot bill it; "size", "length": it passes a limit; "wish";
-    "channels": each of them goes out by itself."""
+    "channels": each of them goes out by itself; "silence": it has long silence, which was left out."""
     encoding: str
     """What it was converted to: "mp3", "opus" or "flac", of 16 kHz and one channel."""
     original_bytes: int
@@ -21,9 +21,9 @@ class Preparation:
     sent_bytes: int
     """Size of all that was sent in its place, each piece once."""
     pieces: int
-    """In how many requests it was sent."""
+    """In how many requests it was sent; 0 where nobody speaks in it, so that nothing was."""
     skipped_s: float = 0.0
-    """Seconds of silence that were not sent."""
+    """Seconds of silence that were not sent, of all channels that were asked for."""
     lost_s: float = 0.0
     """Seconds that could not be decoded."""
     channels: int = 1

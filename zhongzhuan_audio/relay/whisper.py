@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, final
@@ -28,6 +28,8 @@ __all__ = ["WhisperEngine"]
 _BEAM_SIZE = 5
 _MAX_THREADS = 4
 _MIN_AUDIO_S = 0.1
+_LEAST_FRAMES = 2
+"""The encoder makes one of two frames of 10 ms, so that of less there is nothing to find words in."""
 
 
 def _share(weights: Weights, cpu_threads: int) -> SharedModel:
@@ -36,9 +38,28 @@ def _share(weights: Weights, cpu_threads: int) -> SharedModel:
         opt_out()
         from faster_whisper import WhisperModel
 
-        return WhisperModel(device="cpu", compute_type="int8", cpu_threads=cpu_threads, **weights.arguments())
+        model = WhisperModel(device="cpu", compute_type="int8", cpu_threads=cpu_threads, **weights.arguments())
+        model.find_alignment = _aligning(model.find_alignment)
+        return model
 
     return share((weights, cpu_threads), load, "zhongzhuan-whisper")
+
+
+def _aligning(find: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """Return what finds words where there is sound enough for that, and none where there is not.
+
+    Text that Whisper invents behind the last word may have a single frame left. CTranslate2 aligns nothing then, or, an
+    older one, divides by zero; faster-whisper 1.2 fails with an IndexError.
+
+    Source: SYSTRAN/faster-whisper issue 1342 and pull request 1460.
+    """
+
+    def find_alignment(tokenizer: Any, texts: Sequence[Any], encoded: Any, frames: int, **more: Any) -> list[Any]:
+        if frames < _LEAST_FRAMES:
+            return [[] for _ in texts]
+        return find(tokenizer, texts, encoded, frames, **more)
+
+    return find_alignment
 
 
 @final

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 import attrs
 from aiohttp import BodyPartReader
 
-from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
+from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
 from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Enclosing, Openable
 from zhongzhuan_audio.upload.book import Book
@@ -353,8 +353,11 @@ def _look(
         raise AudioSourceError(f"{label} is empty", hint="check that the recording was written", source=label)
     start = bytes(head)
     kind = sniff(start)
-    if kind is None and (other := describe_other(start)) is not None:
-        raise UnsupportedAudioError(f"{label} is {other}, not audio", hint="give a recording", source=label)
+    if kind is None:
+        from zhongzhuan_audio.audio.others import describe_other
+
+        if (other := describe_other(start)) is not None:
+            raise UnsupportedAudioError(f"{label} is {other}, not audio", hint="give a recording", source=label)
     return Source(
         label=label,
         filename=wire_filename(name, kind),
