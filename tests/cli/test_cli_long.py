@@ -100,8 +100,9 @@ def test_what_is_cut_off_is_told(relay, talk, capsys):
         (["--drop-suspicious"], "media", 2),
         (["--refill"], "media", 2),
         (["--channels", "split"], "media", 2),
-        (["--prepare", "always", "--skip-silence"], "media", 2),
-        (["--skip-silence"], None, 0),
+        (["--skip-silence"], "media", 2),
+        (["--prepare", "always"], "media", 2),
+        (["--context", "sequential"], None, 0),
         (["--script", "simplified"], "zh", 2),
     ],
 )

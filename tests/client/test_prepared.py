@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import random
+import wave
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -222,6 +223,27 @@ async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> 
     assert starts[-1] > 30
     assert len(found.attempts) == len(uploads)
     assert found.coverage is not None
+
+
+async def test_pieces_of_flac_are_as_long_as_fits(jfk: Path) -> None:
+    """By what the sound comes to: by its samples they would be six; noise has its due."""
+    rate, limit = 16_000, 400_000
+    noise = random.Random(1).randbytes(rate * 2 * 20)  # noqa: S311 - it keeps no secret
+    speech = made(jfk, "wav", "pcm_s16le", times=5)
+    both = io.BytesIO()
+    with wave.open(both, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(speech[-55 * rate * 2 :] + noise)
+    for content, pieces in ((speech, 4), (both.getvalue(), 8)):
+        limits = AudioLimits(max_bytes=limit, encoding="flac")
+        async with (
+            LocalRelay(ScriptedEngine("hello"), max_upload_bytes=limit) as tight,
+            AsyncClient(tight.base_url, tight.api_key, audio_limits=limits) as client,
+        ):
+            found = await client.transcribe(("talk.wav", content))
+        assert found.preparation is not None
+        assert found.preparation.pieces <= pieces
+        assert max(request.size_bytes for request in tight.requests) <= limit
 
 
 @pytest.mark.parametrize(

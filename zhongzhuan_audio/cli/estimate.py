@@ -17,7 +17,7 @@ from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.config import AudioLimits
 from zhongzhuan_audio.errors import MissingExtraError, ZhongzhuanError
 from zhongzhuan_audio.longform.forecast import Forecast, forecast
-from zhongzhuan_audio.media.encoding import BIT_RATES
+from zhongzhuan_audio.media.encoding import USUAL_BIT_RATES
 from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.options import Preparing
 
@@ -181,7 +181,7 @@ def foreseen(model: str, limits: AudioLimits, preparing: Preparing) -> Foresee:
         preparing: What is wanted.
     """
     look = partial(
-        forecast, model=model, limits=limits, preparing=preparing, bytes_per_s=BIT_RATES[limits.encoding] / 8
+        forecast, model=model, limits=limits, preparing=preparing, bytes_per_s=USUAL_BIT_RATES[limits.encoding] / 8
     )
     return lambda finding: look(finding.format, finding.size_bytes, finding.audio_s, finding.channels)
 

@@ -107,6 +107,7 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
         tell = print_bytes if options.json else None
         # A model on this machine takes all as it is.
         unprepared = {"prepare": "never", "channels": None, "skip_silence": False} if options.local else {}
+        wanted = Preparing.of(options.preparing)
         preparing = Preparing.of({**options.preparing, **unprepared})
         foresee = foreseen(options.model, options.audio_limits, preparing)
         work = estimate(
@@ -117,7 +118,7 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
             tell,
             foresee,
             checked=preparing.prepare != "never",
-            listens=Preparing.of(options.preparing).needs_times,
+            listens=wanted.needs_times or wanted.skip_silence,
         )
         total = run_until_interrupted(work)
     if options.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import attrs
@@ -10,7 +11,7 @@ import attrs
 from zhongzhuan_audio.audio import AudioFormat, formats
 from zhongzhuan_audio.config import AudioLimits
 
-__all__ = ["Lengths", "Need", "lengths_of", "may_be_too_long", "need_of"]
+__all__ = ["Lengths", "Need", "lengths_of", "may_be_too_long", "need_of", "rate_of"]
 
 Need: TypeAlias = Literal["format", "billing", "size", "length", "wish", "channels", "silence"]
 """Why a recording is not sent as it is: relays do not take its format, or cannot bill it; it is too large, or too long;
@@ -31,6 +32,8 @@ _LEAST_BYTES_PER_S = {
 """With fewer bytes a second no recording of such a format is made."""
 _PIECE_S = 600.0
 _ROOM = 0.97
+_HEAD_BYTES = 9 * 1024
+"""What FFmpeg puts before the sound of a FLAC file, at most: empty room for tags nearly all."""
 _WINDOW_S = 30.0
 _OVERLAP_S = 5.0
 
@@ -90,6 +93,30 @@ class Lengths:
     target_s: float
     window_s: float
     overlap_s: float
+
+
+def rate_of(sizes: Sequence[int], limits: AudioLimits, bytes_per_s: float) -> float:
+    """Return for how many bytes a second pieces are to be planned, so that none of any place and length is too large.
+
+    Args:
+        sizes: What each second comes to, at most a second long each.
+        limits: What the relay takes.
+        bytes_per_s: The most that a second may come to, be it measured or not.
+    """
+    if limits.max_bytes is None:
+        return bytes_per_s
+    most = limits.max_bytes * _ROOM
+    # The longest stretch of which every one, wherever it begins, has room.
+    longest, first, total = len(sizes), 0, 0
+    for last, size in enumerate(sizes):
+        total += size
+        while total > most - _HEAD_BYTES:
+            total -= sizes[first]
+            first += 1
+            longest = min(longest, last - first + 1)
+    # A piece begins and ends within a second, and the encoder is as far behind.
+    seconds = longest if longest == len(sizes) else longest - 3
+    return min(bytes_per_s, most / seconds) if seconds > 0 else bytes_per_s
 
 
 def lengths_of(model: str, limits: AudioLimits, bytes_per_s: float) -> Lengths:
