@@ -21,7 +21,7 @@ from anyio.from_thread import start_blocking_portal
 from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 
 KEY = "sk-very-secret-0123456789"
-SOUND = b"ID3\x04\x00 not much of a sound" * 40
+SOUND = (b"\xff\xfb\x90\x00" + bytes(413)) * 3
 
 Serve = Callable[..., str]
 Start = Callable[..., "subprocess.Popen[bytes]"]
