@@ -40,13 +40,14 @@ def watched_loop() -> Iterator[None]:
 
     Four places block on purpose. The key file is a few bytes, and is looked at before each request. So is a recording's
     path: a thread hop would halve the rate of small uploads. `Transcription.save` is a plain method: whoever calls it
-    in a coroutine accepts a small write. And the blocking client blocks.
+    in a coroutine accepts a small write. And the blocking client blocks, as the blocking probe does.
     """
     allowed = {
         "config/keys.py": {"__call__"},
         "upload/source.py": {"_from_path"},
         "models/transcription.py": {"save"},
         "blocking/runner.py": {"run", "hold", "close"},
+        "probing.py": {"probe"},
         "blocking/portal.py": {"__init__", "stop"},
     }
     watch = BlockBuster(["zhongzhuan_audio"])

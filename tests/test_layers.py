@@ -38,6 +38,7 @@ LEVELS = {
     "streaming": 6,
     "longform": 6,
     "batch": 6,
+    "probing": 6,
     "client": 7,
     "blocking": 8,
     "cli": 9,

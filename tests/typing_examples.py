@@ -29,6 +29,7 @@ from zhongzhuan_audio import (
     Outcomes,
     Progress,
     RateLimitError,
+    RecordingInfo,
     Response,
     Segment,
     SegmentDone,
@@ -42,6 +43,8 @@ from zhongzhuan_audio import (
     Usage,
     Word,
     ZhongzhuanError,
+    async_probe,
+    probe,
     to_dataframe,
 )
 from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
@@ -236,6 +239,16 @@ def blocking_many(client: Client) -> None:
     with client.translate_many(["a.mp3"], journal="run.sqlite") as outcomes:
         assert_type(next(outcomes), Outcome)
     client.transcribe_many(["a.mp3"], temperature="hot")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+async def probes(file: IO[bytes], stream: AsyncIterator[bytes]) -> None:
+    """Look at recordings."""
+    info = probe("a.mov")
+    assert_type(info, RecordingInfo)
+    assert_type(info.duration_s, float | None)
+    assert_type(await async_probe(file), RecordingInfo)
+    await async_probe(stream, filename="a.mp3")
+    probe(3)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def errors(error: ZhongzhuanError) -> None:

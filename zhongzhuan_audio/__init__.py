@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Logprob,
         Model,
         Preparation,
+        RecordingInfo,
         Response,
         Segment,
         SegmentDone,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         Usage,
         Word,
     )
+    from zhongzhuan_audio.probing import async_probe, probe
     from zhongzhuan_audio.speech import AsyncSpeech
 
 _HOMES = {
@@ -102,6 +104,7 @@ _HOMES = {
         "Logprob",
         "Model",
         "Preparation",
+        "RecordingInfo",
         "Response",
         "Segment",
         "SegmentDone",
@@ -113,6 +116,7 @@ _HOMES = {
         "Usage",
         "Word",
     ),
+    "probing": ("async_probe", "probe"),
     "speech": ("AsyncSpeech",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}
@@ -153,6 +157,7 @@ __all__ = [
     "Progress",
     "QuotaExceededError",
     "RateLimitError",
+    "RecordingInfo",
     "Response",
     "RetryPolicy",
     "Segment",
@@ -174,6 +179,8 @@ __all__ = [
     "Word",
     "ZhongzhuanError",
     "__version__",
+    "async_probe",
+    "probe",
     "to_dataframe",
 ]
 

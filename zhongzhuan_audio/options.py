@@ -213,8 +213,12 @@ def check_options(*, timeouts: object = None, retry: object = None, on_progress:
     check_callable("on_progress", on_progress)
 
 
-def require_asyncio() -> None:
+def require_asyncio(what: str = "AsyncClient", blocking: str = "Client().transcribe") -> None:
     """Find out whether asyncio runs here.
+
+    Args:
+        what: What needs it.
+        blocking: What does not.
 
     Raises:
         ConfigurationError: Another library does, such as trio.
@@ -223,6 +227,6 @@ def require_asyncio() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         raise ConfigurationError(
-            "AsyncClient runs on asyncio only",
-            hint="under trio use the blocking one: await anyio.to_thread.run_sync(Client().transcribe, 'a.mp3')",
+            f"{what} runs on asyncio only",
+            hint=f"under trio use the blocking one: await anyio.to_thread.run_sync({blocking}, 'a.mp3')",
         ) from None

@@ -13,7 +13,7 @@ from zhongzhuan_audio.media.left import check_left
 from zhongzhuan_audio.media.recording import Recording, Window
 from zhongzhuan_audio.media.samples import SAMPLE_RATE, Samples
 
-__all__ = ["ContainerTrack", "open_container"]
+__all__ = ["ContainerTrack", "demuxed", "open_container", "packets"]
 
 _CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dss,dts,eac3,flac,flv,"
@@ -48,6 +48,25 @@ def open_container(
         AudioSourceError: It cannot be read, or is damaged.
         UnsupportedAudioError: It is not audio, has no sound, or a codec that is not known here.
     """
+    with demuxed(recording, kind) as (container, window):
+        yield ContainerTrack(container, window, recording.label, told or Probe(), mono=mono)
+
+
+@contextmanager
+def demuxed(recording: Recording, kind: AudioFormat | None) -> Iterator[tuple[Any, Window]]:
+    """Open a container, of which nothing is decoded yet.
+
+    Args:
+        recording: What to read.
+        kind: Its format, where that was recognised.
+
+    Yields:
+        PyAV's container, and what it reads from.
+
+    Raises:
+        AudioSourceError: It cannot be read, or is damaged.
+        UnsupportedAudioError: It is not audio.
+    """
     import av
     from av.error import FFmpegError
 
@@ -63,9 +82,25 @@ def open_container(
         raise (window.error or _unreadable(recording.label, kind)) from error
     with container:
         try:
-            yield ContainerTrack(container, window, recording.label, told or Probe(), mono=mono)
+            yield container, window
         except FFmpegError as error:
             raise (window.error or _damaged(recording.label)) from error
+
+
+def packets(container: Any, window: Window, *streams: Any) -> Iterator[Any]:
+    """Yield the packets of streams, what cannot be read left out; the last of each stream is empty."""
+    from av.error import FFmpegError
+
+    failures = 0
+    while failures < _MOST_FAILURES and window.error is None:
+        try:
+            for packet in container.demux(*streams):
+                failures = 0
+                yield packet
+        except FFmpegError:
+            failures += 1
+        else:
+            return
 
 
 @final
@@ -135,7 +170,7 @@ class ContainerTrack:
         last_s = 0.0
         try:
             self._container.seek(0)
-            for packet in self._packets(*self._container.streams):
+            for packet in packets(self._container, self._window, *self._container.streams):
                 if packet.pts is not None and packet.time_base is not None:
                     last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         except FFmpegError:
@@ -165,7 +200,7 @@ class ContainerTrack:
         from av.error import FFmpegError
 
         last: Any = None
-        for packet in self._packets(self._stream):
+        for packet in packets(self._container, self._window, self._stream):
             try:
                 frames = packet.decode()
             except FFmpegError:
@@ -197,20 +232,6 @@ class ContainerTrack:
             self.lost_s += gap_s
             self._silent_s += gap_s
         return gap_s
-
-    def _packets(self, *streams: Any) -> Iterator[Any]:
-        from av.error import FFmpegError
-
-        failures = 0
-        while failures < _MOST_FAILURES and self._window.error is None:
-            try:
-                for packet in self._container.demux(*streams):
-                    failures = 0
-                    yield packet
-            except FFmpegError:
-                failures += 1
-            else:
-                return
 
 
 def _end_s(container: Any, stream: Any, told: Probe) -> float | None:

@@ -2,6 +2,7 @@
 
 from zhongzhuan_audio.models.account import Balance, Model
 from zhongzhuan_audio.models.damage import Damage
+from zhongzhuan_audio.models.info import RecordingInfo
 from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.response import Response
@@ -16,6 +17,7 @@ __all__ = [
     "Logprob",
     "Model",
     "Preparation",
+    "RecordingInfo",
     "Response",
     "Segment",
     "SegmentDone",

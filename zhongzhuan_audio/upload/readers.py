@@ -223,6 +223,12 @@ class SharedFile:
                 self._start = int(self.file.tell())
             return self._start
 
+    def rewind(self) -> None:
+        """Put the file back to where it stood; calls that send it meanwhile read on where they are. Blocks."""
+        start = self.start()
+        with self.lock:
+            self.file.seek(start)
+
 
 class FileReader:
     """Reads a file object through its own methods, in a worker thread, where it is opened too."""

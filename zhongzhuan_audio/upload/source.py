@@ -65,6 +65,8 @@ class Source:
     """Its first bytes, where somebody else made it."""
     _open: Callable[[], Reader] = attrs.field(alias="open")
     _close: Callable[[], None] = attrs.field(default=lambda: None, alias="close")
+    _rewind: Callable[[], None] = attrs.field(default=lambda: None, alias="rewind")
+    """Puts a file of the caller's back to where it stood. Blocks."""
     _on_open: Callable[[], object] = attrs.field(default=lambda: None, alias="on_open")
     """Called when a pass over the bytes begins, as each attempt to send them does."""
     on_lost: OnLost | None = None
@@ -150,6 +152,15 @@ class Source:
             hint="wait until the recording is finished, then send it again",
             source=self.label,
         )
+
+    async def rewind(self) -> None:
+        """Put a file of the caller's back to where it stood, so that it can be given once more.
+
+        Raises:
+            AudioSourceError: It cannot be.
+        """
+        with explained(self.label):
+            await in_thread(self._rewind)
 
     def close(self) -> None:
         """Let go of what was spooled."""
@@ -244,9 +255,10 @@ async def _from_shared(shared: SharedFile, name: str | None, label: str) -> Sour
         reader = FileReader(lambda: shared.file, start=start, shared=shared)
         if start and await reader.size() <= 0:
             raise _read_to_its_end(label)
-        return await _from_opener(
+        source = await _from_opener(
             lambda: FileReader(lambda: shared.file, start=start, shared=shared), name, label, shared.give_back
         )
+        return attrs.evolve(source, rewind=shared.rewind)
     except BaseException:
         shared.give_back()
         raise
