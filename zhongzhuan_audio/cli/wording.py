@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sized
+from collections.abc import Iterator, Sized
 
 from zhongzhuan_audio.advice import NOT_AGAIN, for_the_command
 from zhongzhuan_audio.errors import ConfigurationError, ZhongzhuanError
-from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.models import Preparation, Transcription
 
 __all__ = ["findings_of", "hint_of_many", "in_options", "reason_of"]
 
@@ -49,23 +49,30 @@ def findings_of(transcription: Transcription) -> str | None:
         parts.append(f"{told}, {len(dropped)} dropped" if dropped else told)
     if transcription.gaps:
         parts.append(f"{_count(transcription.gaps, 'gap')} of pieces that failed")
-    made = transcription.preparation
-    if made is not None and made.reason == "channels" and made.channel_count == 1:
-        parts.append("it has one channel, and was sent as one")
-    if made is not None and made.same_channels:
-        parts.append("its channels are all the same, and were sent as one")
-    if made is not None and made.pieces and made.silent_channels:
-        parts.append(f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent")
-    if made is not None and not made.pieces:
-        parts.append("nobody speaks in it, and nothing was sent")
-    elif made is not None and made.skipped_s >= _WORTH_TELLING_S:
-        parts.append(f"{made.skipped_s / 60:.1f} minutes of silence were not sent")
+    if transcription.preparation is not None:
+        parts.extend(_done_to(transcription.preparation))
     coverage = transcription.coverage
     if coverage is not None and coverage.refilled:
         parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} asked for again")
     if coverage is not None and coverage.uncovered:
         parts.append(f"{coverage.completeness:.1%} of the speech has text, {_count(coverage.uncovered, 'gap')}")
+    if coverage is not None and coverage.sparse:
+        parts.append(f"{_count(coverage.sparse, 'segment')} with far less text than speech")
     return "; ".join(parts) or None
+
+
+def _done_to(made: Preparation) -> Iterator[str]:
+    """Yield what there is to say of how a recording was sent."""
+    if made.reason == "channels" and made.channel_count == 1:
+        yield "it has one channel, and was sent as one" if made.pieces else "it has one channel"
+    if made.same_channels:
+        yield f"its channels are all the same{', and were sent as one' if made.pieces else ''}"
+    if made.pieces and made.silent_channels:
+        yield f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent"
+    if not made.pieces:
+        yield "nobody speaks in it, and nothing was sent"
+    elif made.skipped_s >= _WORTH_TELLING_S:
+        yield f"{made.skipped_s / 60:.1f} minutes of silence were not sent"
 
 
 def _count(things: Sized, one: str, many: str | None = None) -> str:
