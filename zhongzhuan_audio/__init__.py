@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from zhongzhuan_audio.models import (
         Balance,
         Coverage,
+        Damage,
         Logprob,
         Model,
         Preparation,
@@ -97,6 +98,7 @@ _HOMES = {
     "models": (
         "Balance",
         "Coverage",
+        "Damage",
         "Logprob",
         "Model",
         "Preparation",
@@ -131,6 +133,7 @@ __all__ = [
     "Client",
     "ConfigurationError",
     "Coverage",
+    "Damage",
     "Endpoint",
     "InvalidResponseError",
     "Job",

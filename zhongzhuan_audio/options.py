@@ -42,6 +42,7 @@ from 1, where those that are not named are left out; or "split", for all of them
 ChannelNames: TypeAlias = Literal["split"] | tuple[tuple[int, str], ...]
 """The same, by index from 0 and in order."""
 
+_PREPARE, _CONTEXT = get_args(Prepare), get_args(Context)
 _SIDES = {"left": 0, "right": 1}
 _TIMED = frozenset({"verbose_json", "srt", "vtt", "diarized_json"})
 
@@ -61,7 +62,10 @@ def channel_names(channels: object) -> ChannelNames | None:
         )
     names: dict[int, str] = {}
     for key, name in channels.items():
-        index = _SIDES.get(key) if isinstance(key, str) else key - 1 if type(key) is int and key > 0 else None
+        index = _SIDES.get(key) if isinstance(key, str) else None
+        number = int(key) if isinstance(key, str) and key.isascii() and key.isdecimal() else key
+        if type(number) is int and number > 0:
+            index = number - 1
         if index is None:
             raise ConfigurationError(f"channels has no {key!r}", hint="'left', 'right', or numbers from 1")
         if not isinstance(name, str) or not name.strip():
@@ -99,9 +103,9 @@ class Preparing:
         Raises:
             ConfigurationError: One is out of its range.
         """
-        if self.prepare not in get_args(Prepare):
+        if self.prepare not in _PREPARE:
             raise ConfigurationError(f"prepare must be 'auto', 'never' or 'always', not {self.prepare!r}")
-        if self.context not in get_args(Context):
+        if self.context not in _CONTEXT:
             raise ConfigurationError(f"context must be 'parallel' or 'sequential', not {self.context!r}")
         for name in ("skip_silence", "allow_gaps", "drop_suspicious", "refill"):
             check_kind(name, getattr(self, name), bool, "a bool")

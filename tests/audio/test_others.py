@@ -18,7 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.audio import HEAD_BYTES, describe_other, sniff
+from zhongzhuan_audio.audio import HEAD_BYTES, sniff
+from zhongzhuan_audio.audio.others import describe_other
 
 
 def zip_of(data: bytes) -> bytes:

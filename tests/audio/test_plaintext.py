@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.audio import HEAD_BYTES, describe_other
+from zhongzhuan_audio.audio import HEAD_BYTES
+from zhongzhuan_audio.audio.others import describe_other
 from zhongzhuan_audio.audio.plaintext import decode_text
 
 ALLOWED_CONTROLS = b"\t\n\r\f\x1b"

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff
+from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, sniff
 from zhongzhuan_audio.audio.formats import KNOWN_EXTENSIONS
+from zhongzhuan_audio.audio.others import describe_other
 
 
 def record(container: str, codec: str, *, rate: int = 48_000, layout: str = "mono", bit_rate: int = 64_000) -> bytes:

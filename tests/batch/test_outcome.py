@@ -43,7 +43,7 @@ def test_a_done_one_as_a_row() -> None:
     assert list(record.items()) == [
         ("index", 3),
         ("source", "会议/a.mp3"),
-        ("status", "done"),
+        ("status", "incomplete"),
         ("text", "你好"),
         ("language", "zh"),
         ("duration", 3.5),
@@ -54,6 +54,7 @@ def test_a_done_one_as_a_row() -> None:
         ("coverage", 0.9),
         ("gaps", 3),
         ("skipped_s", 0.0),
+        ("damage", None),
         ("seconds", 0.5),
         ("attempts", 2),
         ("billed", "maybe"),

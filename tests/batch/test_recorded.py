@@ -36,7 +36,7 @@ from zhongzhuan_audio import (
 )
 from zhongzhuan_audio.relay import Fault, LocalRelay, Recognition, ScriptedEngine
 
-MP3 = b"\xff\xfb\x90\x00" * 100
+MP3 = b"\xff\xfb\x90\x00" + bytes(413)
 ONE_ATTEMPT = RetryPolicy(max_attempts=1)
 
 

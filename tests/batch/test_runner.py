@@ -543,6 +543,57 @@ async def test_a_budget_is_used_up_and_never_exceeded(charged: int, concurrency:
     assert len(found) == taken <= 25 + concurrency
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("concurrency", [1, 2, 4])
+async def test_a_budget_is_used_in_order(concurrency: int, *, ordered: bool) -> None:
+    """Where order counts; else who is known first has it, though others were before it. Nobody waits for ever."""
+    decoded: dict[str, asyncio.Event] = {name: asyncio.Event() for name in names(4)}
+    lengths_s = {"0": 240.0, "1": 60.0, "2": 240.0, "3": 60.0}
+
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        name = str(job.file)
+        is_prepared = lengths_s[name] > 60
+        await place.admit(lengths_s[name], 0, has_plan=is_prepared)
+        if is_prepared:
+            await decoded[name].wait()
+            await place.plan((lengths_s[name] / 2,) * 2, audio_s=lengths_s[name])
+            place.charge(lengths_s[name] / 2, 2)
+        place.leave()
+        return Transcription(text=name, attempts=(Attempt(endpoint=""),))
+
+    budget = Budget(audio_minutes=5)
+    options = {"concurrency": concurrency, "beside": 2, "budget": budget, "ordered": ordered}
+    async with asyncio.timeout(5), run(names(4), transcribe, **options) as outcomes:
+        for name in ("2", "0"):
+            await settled()
+            decoded[name].set()
+        found = {str(outcome.source): outcome.error async for outcome in outcomes}
+    done = [name for name, error in sorted(found.items()) if error is None]
+    if ordered:
+        assert done == ["0", "1"]
+    elif concurrency == 4:
+        assert "0" not in done
+    assert budget.left.audio_minutes is not None
+    assert budget.left.audio_minutes >= 0
+
+
+async def test_who_waits_for_another_run_lets_others_go_before() -> None:
+    """Two runs that wait for each other's recordings would do so for ever."""
+    gone = asyncio.Event()
+
+    async def transcribe(job: Job, place: Place) -> Transcription:
+        if job.file == "0":
+            place.step_aside()
+            await gone.wait()
+        await place.admit(60.0, 0)
+        gone.set()
+        return Transcription(text="")
+
+    async with asyncio.timeout(5):
+        found = await collect(names(2), transcribe, budget=Budget(audio_minutes=2), ordered=True)
+    assert [outcome.error for outcome in found] == [None, None]
+
+
 async def test_what_cost_nothing_comes_back() -> None:
     """A hundred free failures leave a budget of three requests as it was."""
     transcribe, _ = spender(charged=0)

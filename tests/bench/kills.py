@@ -48,7 +48,7 @@ LATE_S = 0.02
 """How long after the outcome that it waits for a kill comes, at most."""
 PATIENCE_S = 120.0
 """How long one start of the program may take."""
-MP3 = b"\xff\xfb\x90\x00" * 100
+MP3 = (b"\xff\xfb\x90\x00" + bytes(413)) * 3
 
 Way: TypeAlias = Callable[[Path, Path], tuple[list[str], Path]]
 """Of the folder with the recordings and one for whatever the program keeps: the program's command line, and where its

@@ -147,6 +147,7 @@ def test_lines_of_json(relay, scripted_engine, calls, folder, capsys):
     assert summary["summary"] == {
         "total": 2,
         "done": 2,
+        "incomplete": 0,
         "failed": 0,
         "broken_off": 0,
         "not_sent": 0,

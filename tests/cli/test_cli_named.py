@@ -42,6 +42,22 @@ def test_a_folder_is_walked(tree):
     assert found("calls") == [("calls/b.M4A", "."), ("calls/2024/a.mp3", "2024"), ("calls/2024/x/会议.wav", "2024/x")]
 
 
+def test_a_transport_stream_is_told_from_typescript(tree):
+    """By its first bytes, of ``.ts`` and of ``.mts``, which means both as well; a named one is taken as it is."""
+    packet = b"G" + bytes(187)
+    (tree / "calls" / "tv.ts").write_bytes(packet * 5)
+    (tree / "calls" / "camera.MTS").write_bytes((bytes(4) + packet) * 5)
+    (tree / "calls" / "module.mts").write_text("export const a: number = 1\n" * 40)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tree / "calls" / "pipe.ts")
+    assert [name for name, folder in found("calls") if folder == "."] == [
+        "calls/b.M4A",
+        "calls/camera.MTS",
+        "calls/tv.ts",
+    ]
+    assert found("calls/2024/app.ts") == [("calls/2024/app.ts", ".")]
+
+
 def test_several_folders_keep_their_names(tree):
     """Else their transcripts would meet; beside files, which go to the top."""
     assert found("calls", "more/", "a.mp3") == [

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import attrs
+
 from zhongzhuan_audio.advice import Advice, with_more
 from zhongzhuan_audio.batch import Job, Outcome
+from zhongzhuan_audio.cli.exit_codes import FAILED
 from zhongzhuan_audio.cli.outputs import UnwrittenError
 from zhongzhuan_audio.cli.tally import Tally
-from zhongzhuan_audio.errors import BudgetExceededError, UpstreamError
+from zhongzhuan_audio.errors import AudioSourceError, BudgetExceededError, UnsupportedAudioError, UpstreamError
+from zhongzhuan_audio.models import Transcription
+
+OUTCOME = Outcome(index=0, job=Job("a.mp3"))
 
 
 def counted(*errors: Exception) -> Tally:
@@ -26,6 +32,33 @@ def test_one_cause_is_one_group():
     bare = [with_more(None, f"not tried again: {number}") for number in range(2)]
     tally = counted(*(UpstreamError("broken", status=502, hint=each) for each in bare))
     assert list(tally.causes()) == ["  2 x UpstreamError: broken (status 502) (0.mp3, 1.mp3)"]
+
+
+def test_what_is_wrong_with_recordings_is_told_of_all():
+    """The cause and what to do, without their names and figures; what has another cause is another group."""
+    tally = Tally()
+    hint = "look"
+    for name in ("a.mov", "b.mov"):
+        tally.count(OUTCOME, name, UnsupportedAudioError(f"{name} has no sound", hint=hint, source=name))
+    for name, size in (("c.mp3", 10), ("d.mp3", 20)):
+        told = f"{name} grew while it was sent: {size} bytes were announced"
+        tally.count(OUTCOME, name, AudioSourceError(told, hint=hint, source=name))
+    tally.count(OUTCOME, "e.mp3", AudioSourceError("the path is empty"))
+    assert list(tally.causes()) == [
+        "  2 x UnsupportedAudioError: it has no sound — look (a.mov, b.mov)",
+        "  2 x AudioSourceError: it grew while it was sent: 10 bytes were announced — look (c.mp3, d.mp3)",
+        "  1 x AudioSourceError: the path is empty (e.mp3)",
+    ]
+
+
+def test_what_is_incomplete_is_not_all_right():
+    """It is done, and the sum and the exit code say so."""
+    tally = Tally()
+    part = Transcription(text="x", gaps=((1.0, 2.0),))
+    tally.count(attrs.evolve(OUTCOME, transcription=part), "a.mp3", None)
+    assert tally.exit_code == FAILED
+    assert tally.summary("transcribe", 1) == "1 transcribed (1 of them incomplete), 0 failed"
+    assert tally.as_dict(1)["incomplete"] == 1
 
 
 def test_going_on_is_worth_it_as_long_as_something_is_sent():

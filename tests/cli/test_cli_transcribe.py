@@ -343,7 +343,7 @@ def test_it_is_dropped_and_what_lacks_is_asked_for(relay, scripted_engine, folde
     assert run(["transcribe", "jfk.mp3", "--drop-suspicious", "--refill"]) == 0
     out, err = capsys.readouterr()
     assert out == f"{SPOKEN.text} {LATER.text}\n"
-    assert err == "jfk.mp3: 1 segment looks invented, 1 dropped; 1 stretch asked for again\n"
+    assert err == "jfk.mp3: 1 segment looks invented, 1 dropped; 1 stretch refilled\n"
     assert asked(relay, "response_format") == ["verbose_json"] * 3
 
 

@@ -153,6 +153,30 @@ async def test_each_channel_is_asked_for_by_itself(
     assert {request.fields["timestamp_granularities[]"] for request in relay.requests} == {("word", "segment")}
 
 
+@pytest.mark.parametrize("response_format", ["srt", "vtt", "text"])
+async def test_subtitles_of_a_call_are_made_here(
+    client: AsyncClient, relay: LocalRelay, call: bytes, tmp_path: Path, response_format: Any
+) -> None:
+    """The relay is asked for the times of words, and each cue has its speaker; of many, too, and of a translation."""
+    found = [await client.transcribe(("call.wav", call), response_format=response_format, channels=BOTH)]
+    found.append(await client.translate(("call.wav", call), response_format=response_format, channels=BOTH))
+    many = client.transcribe_many([("call.wav", call)], response_format=response_format, channels=BOTH)
+    async with many as outcomes:
+        found += [outcome.result() async for outcome in outcomes]
+    assert {request.fields["response_format"] for request in relay.requests} == {("verbose_json",)}
+    asked = {request.fields.get("timestamp_granularities[]") for request in relay.requests}
+    assert asked == {("word", "segment")}
+    for each in found:
+        blocks = each.to_srt().split("\n\n")
+        assert [block.split("\n", 2)[2] for block in blocks if block] == [
+            "agent: Good morning.",
+            "agent: Can I help you?",
+            "customer: Hello.",
+        ]
+        assert "\n<v customer>Hello.\n" in each.to_vtt()
+        assert "customer: Hello." in each.to_srt(max_chars=20, max_lines=1)
+
+
 async def test_names_may_be_left_to_their_places(client: AsyncClient, relay: LocalRelay, call: bytes) -> None:
     """Or only one channel be wanted."""
     found = await client.transcribe(("call.wav", call), response_format="srt", channels="split")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import random
+import wave
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -131,6 +133,68 @@ async def test_what_cannot_be_decoded_is_told_before_a_byte_is_sent(
     assert relay.request_count == 0
 
 
+@pytest.mark.parametrize(
+    ("container", "codec", "name", "words"),
+    [
+        ("ipod", "aac", "a.m4a", "no index"),
+        ("mov", "aac", "a.mov", "no index"),
+        ("matroska", "aac", "a.mkv", "of 11.. s only 0.. s can be decoded"),
+        ("mp3", "libmp3lame", "a.mp3", "no frames of MPEG audio"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"channels": "split"}, {"drop_suspicious": True}])
+async def test_what_is_damaged_is_told_before_a_byte_is_sent(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, container: str, codec: str, name: str, words: str, options: Any
+) -> None:
+    """With what is wrong with this very file; as it is, it goes out where that is wanted."""
+    whole = made(jfk, container, codec, video=container == "matroska")
+    noise = random.Random(1).randbytes(len(whole))  # noqa: S311 - it keeps no secret
+    damaged = whole[: len(whole) // 2] if container in {"ipod", "mov"} else whole[: len(whole) // 12]
+    content = damaged + noise[len(damaged) :] if container in {"matroska", "mp3"} else damaged
+    content = whole[:200] + noise[200:] if container == "mp3" else content
+    with pytest.raises(AudioSourceError, match=f"{name} is damaged: .*{words}"):
+        await client.transcribe((name, content), **options)
+    assert relay.request_count == 0
+    if not options and container in {"ipod", "mp3"}:
+        await client.transcribe((name, content), prepare="never")
+        assert relay.request_count == 1
+
+
+@pytest.mark.parametrize("prepare", ["auto", "always"])
+async def test_what_is_cut_off_is_sent_and_told(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path, prepare: Any
+) -> None:
+    """In words and in seconds, also out of a journal; nothing is told of a whole one."""
+    whole = made(jfk, "wav", "pcm_s16le")
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(whole[: len(whole) // 4])
+    for _ in range(2):
+        async with client.transcribe_many([talk], journal=tmp_path / "run.sqlite", prepare=prepare) as outcomes:
+            (outcome,) = [outcome async for outcome in outcomes]
+        found = outcome.transcription
+        assert found is not None
+        assert found.damage is not None
+        assert found.damage.lost_s == pytest.approx(8.25, abs=0.1)
+        assert found.damage.detail == outcome.record()["damage"]
+        assert "promises 11.0 s, and 2.7 s are there" in found.damage.detail
+        assert (found.preparation is None) == (prepare == "auto")
+        assert found.preparation is None or found.preparation.lost_s == found.damage.lost_s
+    assert relay.request_count == 1
+    assert (await client.transcribe(("b.wav", whole))).damage is None
+
+
+async def test_a_film_of_which_a_part_cannot_be_decoded_is_told(client: AsyncClient, jfk: Path) -> None:
+    """Half of it is left, and the seconds of the other half are those that are lost; a longer picture loses nothing."""
+    whole = made(jfk, "matroska", "aac", video=True)
+    noise = random.Random(1).randbytes(len(whole))  # noqa: S311 - it keeps no secret
+    found = await client.transcribe(("a.mkv", whole[: len(whole) // 2] + noise[len(whole) // 2 :]))
+    assert found.preparation is not None
+    assert found.damage is not None
+    assert found.preparation.lost_s == found.damage.lost_s == pytest.approx(5.5, abs=0.7)
+    assert "s of it cannot be decoded" in found.damage.detail
+    assert (await client.transcribe(("a.mkv", whole))).damage is None
+
+
 async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> None:
     """None is larger than may be; together they have the recording's length, and times are those of the whole."""
     uploads: list[tuple[int, float | None]] = []
@@ -159,6 +223,41 @@ async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> 
     assert starts[-1] > 30
     assert len(found.attempts) == len(uploads)
     assert found.coverage is not None
+
+
+async def test_pieces_of_flac_are_as_long_as_fits(jfk: Path) -> None:
+    """By what the sound comes to: by its samples they would be six; noise has its due."""
+    rate, limit = 16_000, 400_000
+    noise = random.Random(1).randbytes(rate * 2 * 20)  # noqa: S311 - it keeps no secret
+    speech = made(jfk, "wav", "pcm_s16le", times=5)
+    both = io.BytesIO()
+    with wave.open(both, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(speech[-55 * rate * 2 :] + noise)
+    for content, pieces in ((speech, 4), (both.getvalue(), 8)):
+        limits = AudioLimits(max_bytes=limit, encoding="flac")
+        async with (
+            LocalRelay(ScriptedEngine("hello"), max_upload_bytes=limit) as tight,
+            AsyncClient(tight.base_url, tight.api_key, audio_limits=limits) as client,
+        ):
+            found = await client.transcribe(("talk.wav", content))
+        assert found.preparation is not None
+        assert found.preparation.pieces <= pieces
+        assert max(request.size_bytes for request in tight.requests) <= limit
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp3", "libmp3lame"), ("ipod", "aac"), ("ogg", "libopus"), ("flac", "flac")]
+)
+async def test_a_small_recording_may_be_too_long(relay: LocalRelay, jfk: Path, container: str, codec: str) -> None:
+    """Whatever its format, and however few bytes the limit's seconds have."""
+    content = made(jfk, container, codec, times=2)
+    assert len(content) < 1 << 20
+    for seconds, pieces in ((12.0, 3), (30.0, None)):
+        limits = AudioLimits(max_duration_s={"": seconds})
+        async with AsyncClient(relay.base_url, relay.api_key, audio_limits=limits) as client:
+            found = (await client.transcribe(("a", content))).preparation
+        assert (found and (found.reason, found.pieces)) == (pieces and ("length", pieces))
 
 
 @pytest.mark.parametrize("limits", [SMALL, AudioLimits()])
@@ -202,6 +301,30 @@ async def test_only_the_piece_that_failed_is_asked_again(relay: LocalRelay, jfk:
     assert counts[1:] == [counts[0] + 1] * 2
     assert third.from_journal
     assert third.transcription == second.transcription
+
+
+async def test_gaps_are_no_answer_that_a_journal_keeps(relay: LocalRelay, jfk: Path, tmp_path: Path) -> None:
+    """The next run asks for the piece that failed, and for nothing else; then it is done, gaps allowed or not."""
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(made(jfk, "wav", "pcm_s16le", times=4))
+    wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
+    relay.engine.script("one", "two", wrong, "four")  # type: ignore[attr-defined]
+    counts, found = [], []
+    async with AsyncClient(relay.base_url, relay.api_key, audio_limits=SMALL) as client:
+        for allow_gaps in (True, True, True, False):
+            many = client.transcribe_many([talk], journal=tmp_path / "run.sqlite", allow_gaps=allow_gaps)
+            async with many as outcomes:
+                found += [outcome async for outcome in outcomes]
+            counts.append(relay.request_count)
+    first, second, third, fourth = found
+    assert [outcome.record()["status"] for outcome in found] == ["incomplete", "done", "done", "done"]
+    assert len(first.transcription.gaps) == 1
+    assert first.transcription.incomplete
+    assert counts[0] == second.transcription.preparation.pieces
+    assert counts[1:] == [counts[0] + 1] * 3
+    assert second.transcription.gaps == ()
+    assert (third.from_journal, fourth.from_journal) == (True, True)
+    assert fourth.transcription == second.transcription
 
 
 async def test_gaps_are_given_where_they_are_allowed(relay: LocalRelay, jfk: Path) -> None:

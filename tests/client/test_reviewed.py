@@ -265,7 +265,7 @@ async def test_what_looks_invented_is_not_put_in(relay: LocalRelay, client: Asyn
     assert [segment.id for segment in found.segments] == [0, 2, 3]
     assert [(each.segment_id, each.kind, each.dropped) for each in found.warnings] == [(1, "phantom", True)]
     assert found.coverage is not None
-    assert len(found.coverage.uncovered) == len(found.coverage.refilled) == 1
+    assert (len(found.coverage.uncovered), found.coverage.refilled) == (1, ())
     assert found.coverage.completeness < 0.9
 
 
@@ -288,7 +288,7 @@ async def test_what_is_dropped_over_speech_is_asked_for_once_more(
 
 @pytest.mark.parametrize("allow_gaps", [False, True])
 async def test_a_refill_that_fails(relay: LocalRelay, client: AsyncClient, jfk: Path, allow_gaps: bool) -> None:
-    """Is an error that has the transcript; where gaps are allowed, the transcript is as it was."""
+    """Is an error that has the transcript; where gaps are allowed, the transcript is as it was. Both tell it."""
     script(relay, heard(*PARTS[:3]), REFUSED)
     asked = client.transcribe(jfk, response_format="verbose_json", refill=True, allow_gaps=allow_gaps)
     if allow_gaps:
@@ -303,6 +303,42 @@ async def test_a_refill_that_fails(relay: LocalRelay, client: AsyncClient, jfk: 
     assert found.text == " ".join(text for _, _, text in PARTS[:3])
     assert found.coverage is not None
     assert found.coverage.uncovered
+    assert found.coverage.refilled == ()
+    (told,) = found.warnings
+    assert (told.kind, told.segment_id, told.text, told.dropped) == ("refill", 3, "", False)
+    assert told.start < 8.2
+    assert told.end > 10.5
+    assert told.detail == "asked for once more, and failed: no"
+    assert found.incomplete
+
+
+async def test_what_is_heard_nowhere_is_not_refilled(relay: LocalRelay, client: AsyncClient, jfk: Path) -> None:
+    """Of two stretches, only the one that has text since then counts; nothing has failed."""
+    script(relay, heard(PARTS[0], PARTS[2]), heard((0.3, 1.5, "ask not"), duration=1.6), heard(duration=2.7))
+    found = await client.transcribe(jfk, response_format="verbose_json", refill=True)
+    assert relay.request_count == 2 + 1
+    assert found.coverage is not None
+    ((begin, end),) = found.coverage.refilled
+    ((silent, _),) = found.coverage.uncovered
+    texts = {each.text: each.start for each in found.segments}
+    assert begin <= texts["ask not"] <= end < silent or silent < begin <= texts["ask not"] <= end
+    assert (found.warnings, found.incomplete) == ((), False)
+
+
+async def test_a_refill_that_failed_is_asked_for_in_the_next_run(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, tmp_path: Path
+) -> None:
+    """And nothing else of it; what lacks it is no answer that a journal keeps."""
+    script(relay, heard(*PARTS[:3]), REFUSED, heard((0.3, 2.6, PARTS[3][2]), duration=2.8))
+    options: dict[str, Any] = {"response_format": "verbose_json", "refill": True, "allow_gaps": True}
+    counts, found = [], []
+    for _ in range(3):
+        found += await many(client, [jfk], journal=tmp_path / "run.sqlite", **options)
+        counts.append(relay.request_count)
+    assert counts == [2, 3, 3]
+    assert [outcome.record()["status"] for outcome in found] == ["incomplete", "done", "done"]
+    assert [outcome.record()["suspicious"] for outcome in found] == [0, 0, 0]
+    assert found[1].transcription.text == " ".join(text for _, _, text in PARTS)
 
 
 async def test_without_times_it_is_refused(relay: LocalRelay, client: AsyncClient, jfk: Path) -> None:

@@ -12,6 +12,7 @@ from zhongzhuan_audio.errors import Attempt, AudioSourceError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.longform.closing import plan_closing
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, Transcription, Usage, Word
+from zhongzhuan_audio.options import channel_names
 
 DURATION = 60.0
 
@@ -94,7 +95,10 @@ def test_turns_are_in_order_with_their_speakers() -> None:
         ("Yes", "agent"),
     ]
     assert whole.text == "Good morning. Hello, is it open? Yes."
-    assert whole.to_text() == "agent: Good morning.\ncustomer: Hello, is it open?\nagent: Yes.\n"
+    assert (
+        whole.to_text()
+        == "agent: Good morning.\ncustomer: Hello, is it open?\nagent: Yes.\n[missing · 缺失 0:00:20-0:00:40]\n"
+    )
     assert (whole.duration, whole.language, len(whole.attempts)) == (DURATION, "en", 3)
     assert whole.usage == Usage(type="duration", seconds=9)
     assert whole.gaps == ((20.0, 40.0),)
@@ -175,3 +179,60 @@ def test_a_segment_over_a_silence_is_taken_apart() -> None:
     assert [each.segment_id for each in opened.warnings] == [0]
     untimed = closing.opened(one, duration=DURATION)
     assert [(round(each.start, 2), round(each.end, 2)) for each in untimed.segments] == [(1.9, 22.0)]
+    assert [(each.segment_id, each.kind, each.text) for each in opened.warnings] == [(0, "phantom", "Is it open?")]
+
+
+def test_what_is_told_of_a_segment_that_is_taken_apart_is_told_of_its_parts() -> None:
+    """Of each that it is true of, with the times and the text that the part has."""
+    closing = plan_closing([(2.0, 4.0), (20.0, 22.0)], DURATION)
+    text = "Is it open? Thanks for watching!"
+    facts = {"segment_id": 0, "start": 0.4, "end": 5.5, "text": text}
+    timed = Transcription(
+        text=text,
+        segments=(Segment(id=0, start=0.4, end=5.5, text=text, compression_ratio=2.9),),
+        words=tuple(
+            Word(word=word, start=start, end=start + 0.5)
+            for word, start in [
+                ("Is", 0.5),
+                ("it", 1.0),
+                ("open", 1.5),
+                ("Thanks", 2.9),
+                ("for", 4.0),
+                ("watching", 5.0),
+            ]
+        ),
+        warnings=(
+            Suspicion(kind="compression", detail="compression_ratio 2.90", **facts),
+            Suspicion(kind="phantom", detail="known line", **facts),
+            Suspicion(kind="silence", detail="2% of its time is speech", **facts),
+        ),
+    )
+    opened = closing.opened(timed, duration=DURATION)
+    found = {each.id: each for each in opened.segments}
+    assert [found[0].text, found[1].text] == ["Is it open?", "Thanks for watching!"]
+    assert [(each.kind, each.segment_id) for each in opened.warnings] == [
+        ("compression", 0),
+        ("compression", 1),
+        ("phantom", 1),
+        ("silence", 0),
+    ]
+    for told in opened.warnings:
+        part = found[told.segment_id]
+        assert (told.start, told.end, told.text) == (part.start, part.end, part.text)
+
+
+@pytest.mark.parametrize(
+    ("count", "hint"),
+    [
+        (1, "name 'left'; 'split' takes it"),
+        (2, "name 'left' and 'right'; 'split' takes each"),
+        (4, "name 1, 2, 3 and 4; 'split' takes each"),
+    ],
+)
+def test_what_names_there_are_is_told(count: int, hint: str) -> None:
+    """Where one is wanted that there is not, with how many channels there are; a number may be a text."""
+    names = channel_names({"7": "agent"})
+    assert names == ((6, "agent"),)
+    with pytest.raises(AudioSourceError, match=r"call\.wav has (one|2|4) channels?, and so no channel 7") as caught:
+        name_channels(names, count, "call.wav")
+    assert caught.value.hint == hint

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zhongzhuan_audio import AudioLimits, ConfigurationError
 from zhongzhuan_audio.audio import formats
-from zhongzhuan_audio.longform.needs import lengths_of, need_of
+from zhongzhuan_audio.longform.needs import lengths_of, may_be_too_long, need_of, rate_of
 
 USUAL = AudioLimits()
 
@@ -46,6 +48,38 @@ def test_the_longest_beginning_counts():
     limits = AudioLimits(max_bytes=None, max_duration_s={"": 100.0, "gpt-": 200.0, "gpt-4o": 300.0})
     assert [limits.longest_s(name) for name in ("whisper-1", "gpt-5", "gpt-4o-x")] == [100.0, 200.0, 300.0]
     assert need_of(formats.MP3, 1 << 40, 100.5, "whisper-1", limits) == "length"
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "model", "looked_at"),
+    [
+        (formats.MP3, 30_000, "whisper-1", True),
+        (formats.MP3, 28_000, "whisper-1", False),
+        (formats.WAV, 200_000, "whisper-1", True),
+        (formats.FLAC, 500, "whisper-1", True),
+        (formats.MP3, 1_400_000, "gpt-4o-transcribe", False),
+        (formats.MP3, 1_500_000, "gpt-4o-transcribe", True),
+        (formats.MOV, 30_000, "whisper-1", False),
+        (None, 30_000, "whisper-1", False),
+    ],
+)
+def test_a_header_is_looked_at_where_it_may_tell_that_it_is_too_long(kind, size, model, looked_at):
+    """By the limit and by how little the format can make of a second."""
+    limits = AudioLimits(max_duration_s={"": 30.0, "gpt-4o-": 1500.0})
+    assert may_be_too_long(kind, size, model, limits) is looked_at
+    assert not may_be_too_long(kind, 1 << 40, "whisper-1", USUAL)
+
+
+@given(st.lists(st.integers(0, 33_000), min_size=1, max_size=200), st.integers(65_536, 2_000_000))
+def test_no_piece_of_a_measured_length_is_too_large(sizes, max_bytes):
+    """Wherever it begins, with a second at either end and one that the encoder is behind."""
+    limits = AudioLimits(max_bytes=max_bytes)
+    rate = rate_of(sizes, limits, 33_000.0)
+    assert rate <= 33_000
+    seconds = math.ceil(lengths_of("whisper-1", limits, rate).max_s)
+    if rate < 33_000 and seconds < len(sizes):
+        assert max(sum(sizes[at : at + seconds + 2]) for at in range(len(sizes))) + 9000 <= max_bytes
+    assert rate_of(sizes, AudioLimits(max_bytes=None), 33_000.0) == 33_000
 
 
 @pytest.mark.parametrize(

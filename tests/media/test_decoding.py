@@ -223,7 +223,7 @@ def test_what_is_unknown_is_told():
 def test_a_file_of_which_only_the_head_is_good_is_damaged(jfk_samples, kind):
     """It is told as such, whatever FFmpeg calls it."""
     data = made(jfk_samples, **KINDS[kind])[:40]
-    with pytest.raises(AudioSourceError, match="is damaged|holds no sound that can be decoded"):
+    with pytest.raises(AudioSourceError, match="is damaged"):
         decoded(data + bytes(5000) if kind == "mp4" else data)
 
 

@@ -8,6 +8,7 @@ import time
 import unicodedata
 from itertools import pairwise
 
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -52,6 +53,37 @@ def test_lines_are_no_longer_and_no_more_than_asked(text, fit):
         for line in lines:
             assert line == line.strip()
             assert width_of(line) <= fit.max_chars or is_one_character(line)
+
+
+@given(texts, lines_and_chars, st.sampled_from(["agent", "客服", "A", "the second speaker of the afternoon"]))
+def test_names_are_in_every_part_and_in_the_bounds(text, fit, who):
+    """But for a name that alone is wider than a line, or leaves no room on the only one for what comes after it."""
+    whole = fit_cues([Cue(0.0, 10.0, text, who)], fit, named=True)
+    assert all(cue.text.startswith(f"{who}:") and cue.speaker is None for cue in whole)
+    assert bare("".join(cue.text.removeprefix(f"{who}:") for cue in whole)) == bare(text)
+    beside = width_of(who) + 2
+    for cue in whole:
+        first, *others = cue.text.split("\n")
+        if fit.max_lines > 1 or beside + 2 <= fit.max_chars:
+            assert len(others) < fit.max_lines
+        for line in [first, *others]:
+            said = line.removeprefix(f"{who}:")
+            assert width_of(line) <= fit.max_chars or is_one_character(said.strip()) or beside + 1 > fit.max_chars
+    apart = fit_cues([Cue(0.0, 10.0, text, who)], fit)
+    assert apart == [attrs.evolve(cue, speaker=who) for cue in fit_cues([Cue(0.0, 10.0, text)], fit)]
+
+
+def test_a_name_counts_as_a_part_of_the_first_line():
+    """And has one of its own where a word has no room beside it."""
+    assert [cue.text for cue in fit_cues([Cue(0, 9, "ask not what your", "agent")], Fit(max_chars=14), named=True)] == [
+        "agent: ask\nnot what your"
+    ]
+    long = [Cue(0, 9, "extraordinarily so", "agent")]
+    assert [cue.text for cue in fit_cues(long, Fit(max_chars=18, max_lines=3), named=True)] == [
+        "agent:\nextraordinarily so"
+    ]
+    two = fit_cues([Cue(0, 9, "ask not what", "agent")], Fit(max_chars=14, max_lines=1), named=True)
+    assert [cue.text for cue in two] == ["agent: ask not", "agent: what"]
 
 
 def is_one_character(text: str) -> bool:

@@ -54,9 +54,18 @@ wild_texts = st.lists(st.one_of(lines, st.sampled_from(SHAPED_LIKE_TIMES)), min_
 milliseconds = st.integers(min_value=0, max_value=49 * 3600_000)
 
 
+names = (
+    st.none()
+    | st.sampled_from(["agent", "客服", "Dr. Who", "a > b", "<v Bob>", "--> &amp;", " \n", "7"])
+    | st.text(max_size=9)
+)
+
+
 def cues(of: st.SearchStrategy[str], times: st.SearchStrategy[int] = milliseconds) -> st.SearchStrategy[list[Cue]]:
     """Cues with whole milliseconds, which is all that either format can hold."""
-    cue = st.builds(lambda start, length, text: Cue(start / 1000, (start + length) / 1000, text), times, times, of)
+    cue = st.builds(
+        lambda start, length, text, who: Cue(start / 1000, (start + length) / 1000, text, who), times, times, of, names
+    )
     return st.lists(cue, max_size=6)
 
 
@@ -83,22 +92,51 @@ def kept_in_srt(text: str) -> str:
     return text
 
 
-def rows(cues: list[Cue], keep=kept) -> list[tuple[int, int, str]]:
+def name(cue: Cue) -> str:
+    """What a speaker's name is once it was rendered: one line without outer blanks and NUL."""
+    return " ".join((cue.speaker or "").replace("\0", "\ufffd").split())
+
+
+def rows(cues: list[Cue]) -> list[tuple[int, int, str]]:
     """Start and end in ms, and the text, of each cue that is rendered."""
-    return [(round(cue.start * 1000), round(cue.end * 1000), keep(cue.text)) for cue in cues if keep(cue.text)]
+    return [(round(cue.start * 1000), round(cue.end * 1000), kept(cue.text)) for cue in cues if kept(cue.text)]
+
+
+def rows_in_srt(cues: list[Cue]) -> list[tuple[int, int, str]]:
+    """The same in SubRip, where a text begins with its speaker's name."""
+    return [
+        (round(cue.start * 1000), round(cue.end * 1000), kept_in_srt(f"{who}: {kept(cue.text)}" if who else cue.text))
+        for cue in cues
+        if kept(cue.text)
+        for who in [name(cue)]
+    ]
+
+
+def voices(cues: list[Cue]) -> list[str]:
+    """Who speaks in each cue that is rendered; empty where nobody knows."""
+    return [name(cue) for cue in cues if kept(cue.text)]
+
+
+def without_voice(text: str) -> tuple[str, str]:
+    """Part a WebVTT text, as a reader gives it, into the name in its voice tag and what follows."""
+    tag = re.match(r"<v ([^<>]*)>", text)
+    return (unescaped(tag[1]), unescaped(text[tag.end() :])) if tag else ("", unescaped(text))
 
 
 @given(cues(wild_texts, st.integers(min_value=0, max_value=5000 * 3600_000)))
 def test_srt_reads_back(given_cues):
     """What render_srt writes, parse_srt reads with the same times and text, whatever the text; hours may pass 99."""
-    expected = tuple(Cue(start / 1000, end / 1000, text) for start, end, text in rows(given_cues, kept_in_srt))
+    expected = tuple(Cue(start / 1000, end / 1000, text) for start, end, text in rows_in_srt(given_cues))
     assert parse_srt(render_srt(given_cues)) == expected
 
 
 @given(cues(wild_texts, st.integers(min_value=0, max_value=5000 * 3600_000)))
 def test_vtt_reads_back(given_cues):
     """What render_vtt writes, parse_vtt reads with the same times and text, whatever the text; hours may pass 99."""
-    expected = tuple(Cue(start / 1000, end / 1000, text) for start, end, text in rows(given_cues))
+    expected = tuple(
+        Cue(start / 1000, end / 1000, text, who or None)
+        for (start, end, text), who in zip(rows(given_cues), voices(given_cues), strict=True)
+    )
     assert parse_vtt(render_vtt(given_cues)) == expected
 
 
@@ -114,7 +152,7 @@ def test_the_srt_library_reads_our_srt(given_cues):
     """`srt` reads the same times and text, and consecutive numbers from 1."""
     read = list(srt.parse(render_srt(given_cues)))
     got = [(ms(each.start), ms(each.end), each.content) for each in read]
-    assert got == rows(given_cues, kept_in_srt)
+    assert got == rows_in_srt(given_cues)
     assert [each.index for each in read] == list(range(1, len(read) + 1))
 
 
@@ -127,17 +165,17 @@ def test_webvtt_py_reads_our_srt(given_cues):
             webvtt.from_buffer(io.StringIO(text, newline=""), format="srt")
         return
     read = webvtt.from_buffer(io.StringIO(text, newline=""), format="srt")
-    assert [(webvtt_ms(each.start), webvtt_ms(each.end), each.raw_text) for each in read] == rows(
-        given_cues, kept_in_srt
-    )
+    assert [(webvtt_ms(each.start), webvtt_ms(each.end), each.raw_text) for each in read] == rows_in_srt(given_cues)
 
 
 @given(shown)
 def test_webvtt_py_reads_our_vtt(given_cues):
     """`webvtt-py` reads the same times and lines from WebVTT; its raw text still holds the escapes."""
     read = webvtt.from_string(render_vtt(given_cues), strict=True)
-    got = [(webvtt_ms(each.start), webvtt_ms(each.end), unescaped(each.raw_text)) for each in read]
+    got = [(webvtt_ms(each.start), webvtt_ms(each.end), without_voice(each.raw_text)[1]) for each in read]
     assert got == rows(given_cues)
+    assert [without_voice(each.raw_text)[0] for each in read] == voices(given_cues)
+    assert [unescaped(each.voice or "") for each in read] == voices(given_cues)
 
 
 @given(shown)
@@ -150,7 +188,7 @@ def test_pysubs2_reads_our_srt(given_cues):
     read = pysubs2.SSAFile.from_string(render_srt(given_cues), format_="srt", keep_html_tags=True)
     assert [(each.start, each.end, each.text) for each in read] == [
         (start, end, as_pysubs2(text, numbered=number < len(read)))
-        for number, (start, end, text) in enumerate(rows(given_cues, kept_in_srt), start=1)
+        for number, (start, end, text) in enumerate(rows_in_srt(given_cues), start=1)
     ]
 
 
@@ -161,8 +199,9 @@ def test_pysubs2_reads_our_vtt(given_cues):
     It expects a number before each cue here too, so it drops one from the end of any text.
     """
     read = pysubs2.SSAFile.from_string(render_vtt(given_cues), format_="vtt", keep_html_tags=True)
-    assert [(each.start, each.end, unescaped(each.text)) for each in read] == [
-        (start, end, as_pysubs2(text, numbered=False)) for start, end, text in rows(given_cues)
+    assert [(each.start, each.end, *without_voice(each.text)) for each in read] == [
+        (start, end, who, as_pysubs2(text, numbered=False))
+        for (start, end, text), who in zip(rows(given_cues), voices(given_cues), strict=True)
     ]
 
 
@@ -201,6 +240,38 @@ def test_vtt_layout():
     assert rendered == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:02.500\na &lt;b&gt; &amp; c\n\n00:00:02.500 --> 100:00:00.000\nx --&gt; y\n\n"
     )
+
+
+def test_who_speaks_is_told():
+    """Before the text in SubRip, in a voice tag in WebVTT; a name of blanks is none, and a cue of nothing stays out."""
+    given_cues = [Cue(0, 1, "a\nb", "Dr. <Who>\n& Co"), Cue(1, 2, "c", " \t"), Cue(2, 3, " ", "Bob")]
+    assert render_srt(given_cues) == (
+        "1\n00:00:00,000 --> 00:00:01,000\nDr. <Who> & Co: a\nb\n\n2\n00:00:01,000 --> 00:00:02,000\nc\n\n"
+    )
+    assert render_vtt(given_cues) == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n<v Dr. &lt;Who&gt; &amp; Co>a\nb\n\n"
+        "00:00:01.000 --> 00:00:02.000\nc\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker"),
+    [
+        ("<v Bob>a", "Bob"),
+        ("<v.loud.x Bob B.>a</v>", "Bob B."),
+        ("<v Bob>a <i>b</i></v>\n", "Bob"),
+        ("<v R&amp;D>a", "R&D"),
+        ("<v Bob>a</v> <v Eve>b</v>", None),
+        ("<v Bob>a</v> b", None),
+        ("a <v Bob>b", None),
+        ("<v>a", None),
+        ("<v  >a", None),
+    ],
+)
+def test_the_voice_of_a_whole_text_is_its_speaker(text, speaker):
+    """Of WebVTT; where several speak, or nobody knows who says a part of it, it has none."""
+    (cue,) = parse_vtt(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{text}\n\n")
+    assert cue.speaker == speaker
 
 
 def test_nothing_renders_to_the_bare_format():

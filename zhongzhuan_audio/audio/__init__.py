@@ -3,7 +3,6 @@
 from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.audio.filenames import wire_filename
 from zhongzhuan_audio.audio.formats import KNOWN_EXTENSIONS, AudioFormat
-from zhongzhuan_audio.audio.others import describe_other
 from zhongzhuan_audio.audio.sniff import HEAD_BYTES, sniff
 
-__all__ = ["HEAD_BYTES", "KNOWN_EXTENSIONS", "AudioFormat", "describe_other", "formats", "sniff", "wire_filename"]
+__all__ = ["HEAD_BYTES", "KNOWN_EXTENSIONS", "AudioFormat", "formats", "sniff", "wire_filename"]

@@ -81,7 +81,7 @@ class Outcome:
         | --- | --- |
         | `index` | its place in the input, from 0 |
         | `source` | the recording's path as it was given, or its name, or what it is, such as ``<400 bytes>`` |
-        | `status` | "done" or "failed" |
+        | `status` | "done"; "incomplete" where `allow_gaps` gave it without what failed; or "failed" |
         | `text`, `language`, `duration` | the transcription's; None where it failed; `duration` in seconds |
         | `audio_s` | the recording's length in seconds, where that is known |
         | `charged_s` | seconds of audio that this run was charged for or may have been; None where not known |
@@ -89,6 +89,7 @@ class Outcome:
         | `coverage` | 0 to 1: how much of the speech has text, where that was found out |
         | `gaps` | how many stretches of it failed, or have speech and no text |
         | `skipped_s` | seconds of silence that were not sent |
+        | `damage` | what is wrong with the recording, in words; None where nothing is |
         | `seconds` | from taking it up to its end, the wait for its turn included |
         | `attempts` | how many requests it took; of what a journal had, those of that time |
         | `billed` | "maybe" where a request, of this run or an earlier one, gave nothing and may have been charged |
@@ -107,13 +108,14 @@ class Outcome:
         return {
             "index": self.index,
             "source": name_of_source(self.source),
-            "status": "done" if error is None else "failed",
+            "status": "failed" if error is not None else "incomplete" if told and told.incomplete else "done",
             "text": told.text if told else None,
             "language": told.language if told else None,
             "duration": _finite(told.duration) if told else None,
             "audio_s": _finite(self.audio_s),
             "charged_s": _finite(self.charged_s),
             **_findings(told),
+            "damage": told.damage.detail if told and told.damage else None,
             "seconds": self.seconds,
             "attempts": len(self.attempts),
             "billed": self.billed,
@@ -140,7 +142,7 @@ def _findings(told: Transcription | None) -> dict[str, int | float | None]:
     if told is None:
         return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps", "skipped_s"))
     return {
-        "suspicious": len({warning.segment_id for warning in told.warnings}),
+        "suspicious": len({warning.segment_id for warning in told.warnings if warning.kind != "refill"}),
         "dropped": len({warning.segment_id for warning in told.warnings if warning.dropped}),
         "coverage": told.coverage.completeness if told.coverage else None,
         "gaps": len(told.gaps) + len(told.coverage.uncovered if told.coverage else ()),

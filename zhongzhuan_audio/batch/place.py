@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from zhongzhuan_audio.batch.budget import Hold, charge
+from zhongzhuan_audio.batch.line import InLine
 from zhongzhuan_audio.batch.purse import Purse
 from zhongzhuan_audio.errors import StoppedError
 from zhongzhuan_audio.upload.source import OnLost
@@ -34,12 +35,16 @@ class Standing:
         """Take note that it goes out from now on."""
         self.is_sent = True
 
+    def step_aside(self) -> None:
+        """Let others go before: somebody else asks the same, and is waited for."""
+
 
 class Place(Standing):
     """What is known of one recording while it is under way, told by what transcribes it."""
 
-    def __init__(self, turns: asyncio.Semaphore, purse: Purse) -> None:
+    def __init__(self, turns: asyncio.Semaphore, purse: Purse, in_line: InLine) -> None:
         super().__init__()
+        self._in_line = in_line
         self._turns = turns
         self._purse = purse
         self._has_turn = self._is_barred = False
@@ -66,6 +71,10 @@ class Place(Standing):
             raise stopped()
         super().tell_sent()
 
+    def step_aside(self) -> None:
+        """Let those behind it in the line go before."""
+        self._in_line.leave("admitted", "booked")
+
     @property
     def has_budget(self) -> bool:
         """Whether there is a limit to what may be sent."""
@@ -86,12 +95,16 @@ class Place(Standing):
             BudgetExceededError: It must not be sent at all.
         """
         self.audio_s = audio_s
+        # Who has no turn yet must not wait for one of those that wait for it.
+        await self._in_line.wait("admitted" if has_plan else "booked")
         await self._turns.acquire()
         self._has_turn = True
         if has_plan:
             self._held = await self._purse.hold_all((_LEAST_S,), told_s=audio_s)
+            self._in_line.leave("admitted")
             return retries
         self._held = await self._purse.hold(audio_s, retries)
+        self._in_line.leave("admitted", "booked")
         return retries if self._held is None else self._held.requests - 1
 
     async def plan(self, lengths_s: Sequence[float], *, audio_s: float) -> None:
@@ -108,7 +121,9 @@ class Place(Standing):
         # Whoever waits holds nothing: two that wait for each other would do so for ever.
         held, self._held = self._held, None
         self._purse.give_back(held, _NOTHING)
+        await self._in_line.wait("booked")
         self._held = await self._purse.hold_all(lengths_s, told_s=sum(lengths_s))
+        self._in_line.leave("booked")
         self._charged = _NOTHING
 
     def again(self, audio_s: float) -> str | None:
@@ -148,6 +163,7 @@ class Place(Standing):
 
     def leave(self) -> None:
         """Give the turn back: it is asked for no longer. May be called more than once."""
+        self.step_aside()
         if self._has_turn:
             self._has_turn = False
             self._turns.release()

@@ -60,6 +60,9 @@ async def recorded(
 ) -> Transcription:
     """Return the journal's answer, or ask and have it kept.
 
+    One that is incomplete is not kept as the answer: the journal has what came of each piece, and whoever asks again
+    asks for the rest.
+
     Args:
         journal: Where.
         key: Of what is asked.
@@ -73,7 +76,7 @@ async def recorded(
         TransportError: It may have been billed in an earlier run, and is not asked again.
         JournalError: It cannot be written; `partial` is the transcription, where there was one.
     """
-    claim = await journal.claim(key, label, again=again, instead=instead)
+    claim = await journal.claim(key, label, again=again, instead=instead, on_busy=place.step_aside)
     place.lost_before = claim.lost
     if claim.found == "done":
         place.from_journal = True
@@ -110,7 +113,11 @@ async def recorded(
             await journal.release(key)
         raise
     try:
-        await journal.finish(key, transcription)
+        if transcription.incomplete:
+            # What may have been billed in vain is told of its pieces.
+            await journal.fail(key, "a part of it failed", retryable=True, lost=0)
+        else:
+            await journal.finish(key, transcription)
     except JournalError as error:
         error.partial, error.attempts = transcription, transcription.attempts
         raise
@@ -118,9 +125,12 @@ async def recorded(
 
 
 def marks_of(options: Mapping[str, Any]) -> tuple[Field, ...]:
-    """Return what a journal's key holds of how recordings are prepared, where that is not as usual."""
+    """Return what a journal's key holds of how recordings are prepared, where that is not as usual.
+
+    Whether gaps are allowed is not in it: an answer that has any is none.
+    """
     usual, wanted = Preparing(), Preparing.of(options)
-    values = {name: getattr(wanted, name) for name in attrs.fields_dict(Preparing)}
+    values = {name: getattr(wanted, name) for name in attrs.fields_dict(Preparing) if name != "allow_gaps"}
     return tuple(("", f"{name}={value}") for name, value in values.items() if value != getattr(usual, name))
 
 

@@ -12,6 +12,7 @@ import attrs
 
 from zhongzhuan_audio.batch.budget import Budget
 from zhongzhuan_audio.batch.job import Job
+from zhongzhuan_audio.batch.line import InLine, Line
 from zhongzhuan_audio.batch.outcome import OnOutcome, Outcome, Progress, is_answered, length_s
 from zhongzhuan_audio.batch.outcomes import Outcomes
 from zhongzhuan_audio.batch.place import Place, stopped
@@ -125,6 +126,8 @@ class _Batch:
         self._failure: BaseException | None = None
         self._closed = self._stopped = False
         self._purse = Purse(budget, change=self._change, moved=self._move, full=self._close_input)
+        is_in_line = ordered and budget is not None
+        self._line = Line(change=self._change, moved=self._move) if is_in_line else None
         self._enough = False
         """Whether no more is taken: the budget had no room for a recording, an error ends the input, or the work was
         stopped."""
@@ -199,7 +202,7 @@ class _Batch:
             await self._change()
 
     async def _work(self, index: int, job: Job) -> None:
-        began, place = time.monotonic(), Place(self._turns, self._purse)
+        began, place = time.monotonic(), Place(self._turns, self._purse, InLine(self._line, index))
         task = asyncio.current_task()
         assert task is not None
         self._places[task] = place

@@ -16,6 +16,7 @@ from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.journal import JournalView, key_of
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.threads import in_thread
+from zhongzhuan_audio.upload.soundness import check_sound
 from zhongzhuan_audio.upload.source import open_source
 
 __all__ = ["Finding", "Prospect", "survey"]
@@ -51,7 +52,11 @@ class Finding:
 
 
 async def survey(
-    jobs: Sequence[Job], question: tuple[Field, ...], journal: str | os.PathLike[str] | None
+    jobs: Sequence[Job],
+    question: tuple[Field, ...],
+    journal: str | os.PathLike[str] | None,
+    *,
+    checked: bool = True,
 ) -> AsyncIterator[Finding]:
     """Look at recordings, and say what each would come to.
 
@@ -61,6 +66,7 @@ async def survey(
         jobs: The recordings.
         question: What goes out with each, and what a journal's key holds beside.
         journal: Path of the journal; None where there is none.
+        checked: Whether what is damaged would be refused, as it is unless all are sent as they are.
 
     Raises:
         JournalError: The journal cannot be read.
@@ -71,7 +77,7 @@ async def survey(
         for job, size in zip(jobs, sizes, strict=True):
             is_alone = size is not None and counts[size] == 1
             try:
-                yield await _look(job, question, view, seen, needs_key=view.is_there or not is_alone)
+                yield await _look(job, question, view, seen, needs_key=view.is_there or not is_alone, checked=checked)
             except (ZhongzhuanError, OSError) as error:
                 yield Finding(job=job, prospect="unusable", error=error)
 
@@ -84,7 +90,7 @@ def _size_of(job: Job) -> int | None:
 
 
 async def _look(
-    job: Job, question: tuple[Field, ...], view: JournalView, seen: set[bytes], *, needs_key: bool
+    job: Job, question: tuple[Field, ...], view: JournalView, seen: set[bytes], *, needs_key: bool, checked: bool
 ) -> Finding:
     source = await open_source(job.file, filename=job.options.get("filename"))
     try:
@@ -96,6 +102,8 @@ async def _look(
             state = await view.state_of(key, fuller_keys(digest, question))
             prospect = "copy" if key in seen else _PROSPECTS.get(state or "", "new")
             seen.add(key)
+        if checked and prospect not in {"done", "copy"}:
+            await check_sound(source)
         return Finding(
             job=job,
             prospect=prospect,

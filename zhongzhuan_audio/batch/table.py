@@ -27,6 +27,7 @@ _TYPES = {
     "coverage": "float64",
     "gaps": "Int64",
     "skipped_s": "float64",
+    "damage": "string",
     "seconds": "float64",
     "attempts": "int64",
     "billed": "string",

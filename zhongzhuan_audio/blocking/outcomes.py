@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self, final
+from typing import TYPE_CHECKING, Self, final
 
-from zhongzhuan_audio.batch import Outcome, Outcomes
 from zhongzhuan_audio.blocking.runner import Runner
 from zhongzhuan_audio.blocking.twins import advance
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.batch import Outcome, Outcomes
 
 __all__ = ["BlockingOutcomes"]
 
 
 @final
-class BlockingOutcomes(Iterator[Outcome]):
+class BlockingOutcomes(Iterator["Outcome"]):
     """What comes of many recordings. There is one pass over it; see `Outcomes`."""
 
     def __init__(self, runner: Runner, inner: Outcomes) -> None:

@@ -6,11 +6,14 @@ import base64
 import os
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from zhongzhuan_audio.blocking.runner import Runner
 from zhongzhuan_audio.blocking.twins import iterate
 from zhongzhuan_audio.errors import Attempt, ZhongzhuanError
-from zhongzhuan_audio.speech import AsyncSpeech
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.speech import AsyncSpeech
 
 __all__ = ["Speech"]
 

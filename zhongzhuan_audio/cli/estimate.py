@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from zhongzhuan_audio.batch.survey import Finding, survey
+from zhongzhuan_audio.cli.exit_codes import FAILED, OK, WRONG_USAGE
 from zhongzhuan_audio.cli.rows import json_line
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.config import AudioLimits
 from zhongzhuan_audio.errors import MissingExtraError, ZhongzhuanError
 from zhongzhuan_audio.longform.forecast import Forecast, forecast
-from zhongzhuan_audio.media.encoding import BIT_RATES
+from zhongzhuan_audio.media.encoding import USUAL_BIT_RATES
 from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.options import Preparing
 
@@ -50,6 +51,10 @@ class Estimate:
     """How many of these would be "converted", "compressed", "cut" or, by channel, "taken apart"."""
     missing: MissingExtraError | None = None
     """Why that would fail."""
+    listens: bool = False
+    """Whether all that would be sent are listened to here, too."""
+    needing: int = 0
+    """How many of these would be, or be made something else of: they need the extra."""
     unusable: list[str] = attrs.field(factory=list)
     """A line for each that cannot be sent."""
 
@@ -64,9 +69,17 @@ class Estimate:
         return None if self.price_per_minute is None else self.audio_s / 60 * self.price_per_minute
 
     @property
-    def is_bad(self) -> bool:
-        """Whether something would fail for sure."""
-        return bool(self.unusable) or (self.missing is not None and self.made.total() > 0)
+    def lacking(self) -> int:
+        """How many would fail for want of the extra."""
+        return 0 if self.missing is None else self.needing
+
+    @property
+    def exit_code(self) -> int:
+        """What the run itself would end with, as far as it is known."""
+        if not self.unusable and not self.lacking:
+            return OK
+        # As in the run, a setting is wrong where nothing but that fails, and nothing is done.
+        return WRONG_USAGE if self.lacking == self.counts.total() else FAILED
 
     def count(self, label: str, finding: Finding, foreseen: Forecast | None) -> None:
         """Count a recording, and what would be done to it."""
@@ -77,6 +90,7 @@ class Estimate:
             self.audio_s += (finding.audio_s or 0.0) * (foreseen.channels if foreseen else 1)
             self.unknown += finding.audio_s is None
             self.requests += foreseen.pieces if foreseen else 1
+            self.needing += self.listens or foreseen is not None
             if foreseen is not None:
                 self.made[_done_to(foreseen)] += 1
 
@@ -87,8 +101,8 @@ class Estimate:
         yield f"{self.sent} would be sent{requests}: {self.audio_s / 60:.1f} minutes of audio{unknown}"
         if self.made:
             yield f"of these, {', '.join(f'{count} would be {done}' for done, count in sorted(self.made.items()))}"
-            if self.missing is not None:
-                yield f"but {in_options(self.missing)}"
+        if self.missing is not None and self.lacking:
+            yield f"but {in_options(self.missing)}"
         if self.cost is not None:
             yield f"they would cost {self.cost:.4g}"
         told = {
@@ -113,7 +127,7 @@ class Estimate:
             "unknown_length": self.unknown,
             "requests": self.requests,
             **{f"to_{_VERBS[done]}": count for done, count in sorted(self.made.items())},
-            "needs_extra": self.missing.extra if self.missing and self.made else None,
+            "needs_extra": self.missing.extra if self.missing and self.lacking else None,
             "cost": self.cost,
             **{prospect.replace(" ", "_"): count for prospect, count in sorted(self.counts.items())},
         }
@@ -126,6 +140,9 @@ async def estimate(
     price_per_minute: float | None,
     tell: Callable[[bytes], object] | None,
     foresee: Foresee,
+    *,
+    checked: bool,
+    listens: bool,
 ) -> Estimate:
     """Look at recordings, and sum up what they would come to.
 
@@ -136,12 +153,14 @@ async def estimate(
         price_per_minute: Of audio; None where it is not known.
         tell: Gets a line of JSON for each.
         foresee: Tells what would be done to each.
+        checked: Whether what is damaged would be refused.
+        listens: Whether each would be listened to on this machine.
 
     Raises:
         JournalError: The journal cannot be read.
     """
-    total, labels = Estimate(price_per_minute, missing=_missing()), iter(label for label, _ in jobs)
-    async for finding in survey([job for _, job in jobs], question, journal):
+    total, labels = Estimate(price_per_minute, missing=_missing(), listens=listens), iter(label for label, _ in jobs)
+    async for finding in survey([job for _, job in jobs], question, journal, checked=checked):
         label = next(labels)
         ahead = foresee(finding) if finding.prospect in _SENT else None
         total.count(label, finding, ahead)
@@ -162,7 +181,7 @@ def foreseen(model: str, limits: AudioLimits, preparing: Preparing) -> Foresee:
         preparing: What is wanted.
     """
     look = partial(
-        forecast, model=model, limits=limits, preparing=preparing, bytes_per_s=BIT_RATES[limits.encoding] / 8
+        forecast, model=model, limits=limits, preparing=preparing, bytes_per_s=USUAL_BIT_RATES[limits.encoding] / 8
     )
     return lambda finding: look(finding.format, finding.size_bytes, finding.audio_s, finding.channels)
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 import attrs
 
-from zhongzhuan_audio.audio import KNOWN_EXTENSIONS
+from zhongzhuan_audio.audio import HEAD_BYTES, KNOWN_EXTENSIONS, formats, sniff
 from zhongzhuan_audio.errors import ConfigurationError
 
 __all__ = ["STDIN", "Found", "Recording", "find_recordings"]
@@ -19,8 +19,10 @@ __all__ = ["STDIN", "Found", "Recording", "find_recordings"]
 STDIN = "-"
 """The name that means stdin."""
 
-_IN_FOLDERS = KNOWN_EXTENSIONS - {".pcm", ".ts"}
-"""Extensions of what is taken from a folder; the two mean other things more often."""
+_IN_FOLDERS = KNOWN_EXTENSIONS - {".pcm"}
+"""Extensions of what is taken from a folder; that one means other things more often, and samples alone tell nothing."""
+_LOOKED_AT = frozenset((".ts", ".mts"))
+"""Extensions that mean TypeScript, too: the first bytes tell."""
 
 
 @attrs.frozen(kw_only=True)
@@ -131,8 +133,22 @@ def _in_folder(top: str, own: PurePath, unread: list[str]) -> Iterator[Recording
         folder = own / os.path.relpath(place, top)
         for name in sorted(names):
             # macOS leaves "._a.m4a" beside "a.m4a" on other systems' disks.
-            if not name.startswith(".") and PurePath(name).suffix.lower() in _IN_FOLDERS:
-                yield Recording(name=os.path.join(place, name), folder=folder)  # noqa: PTH118 - the same
+            path, extension = os.path.join(place, name), PurePath(name).suffix.lower()  # noqa: PTH118 - the same
+            if name.startswith(".") or extension not in _IN_FOLDERS:
+                continue
+            if extension not in _LOOKED_AT or _is_transport_stream(path):
+                yield Recording(name=path, folder=folder)
+
+
+def _is_transport_stream(path: str) -> bool:
+    """Look at a file's first bytes; what cannot be read is none, and no pipe is waited for."""
+    try:
+        if not os.path.isfile(path):  # noqa: PTH113 - the same
+            return False
+        with open(path, "rb") as file:  # noqa: PTH123 - the same
+            return sniff(file.read(HEAD_BYTES)) == formats.MPEG_TS
+    except OSError:
+        return False
 
 
 def _listed(path: Path | None, *, null: bool) -> Iterator[Recording]:

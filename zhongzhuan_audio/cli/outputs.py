@@ -40,6 +40,10 @@ FORMATS: dict[str, tuple[Form, str]] = {
 UNTIMED_SUFFIX = ".txt"
 """What an answer without times gets in place of a subtitle's suffix."""
 
+_GAP = "[missing·缺失".encode()
+"""Without blanks and line ends, which depend on how subtitles are laid out."""
+_GAP_IN_JSON = b'\n  "gaps": ['
+
 
 class UnwrittenError(ZhongzhuanError):
     """A transcript found no place.
@@ -112,6 +116,8 @@ class Kept:
 def keep(path: Path, text: str, *, known: bool) -> Kept:
     """Write a text, unless what is there is worth more. Blocks.
 
+    What has no gaps is worth more than what has.
+
     Args:
         path: Where it belongs; folders are made.
         text: What is to be written.
@@ -121,10 +127,12 @@ def keep(path: Path, text: str, *, known: bool) -> Kept:
         OSError: It cannot be written.
     """
     data = text.encode("utf-8", "replace")
-    held = _size(path)
-    if held == len(data) and path.read_bytes() == data:
+    there = path.read_bytes() if path.is_file() else b""
+    held = len(there)
+    if there == data and path.is_file():
         return Kept(path=path)
-    if held and (known or held > len(data)):
+    less, more = _has_gaps(data), _has_gaps(there)
+    if held and (less > more or (less == more and (known or held > len(data)))):
         beside, is_there = _beside(path, data)
         if is_there:
             return Kept(path=beside)
@@ -135,6 +143,11 @@ def keep(path: Path, text: str, *, known: bool) -> Kept:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
     return Kept(path=path)
+
+
+def _has_gaps(data: bytes) -> bool:
+    """Tell, of a transcript in any form, whether it says that something is missing."""
+    return _GAP_IN_JSON in data or _GAP in b"".join(data.split())
 
 
 def _beside(path: Path, data: bytes) -> tuple[Path, bool]:

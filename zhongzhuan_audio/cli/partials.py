@@ -50,7 +50,8 @@ def render_partial(partial: Transcription, formats: Iterable[str], fit: FitOptio
             whole = {"partial": note, **partial.to_dict()}
             texts[suffix] = json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
         elif form == "text" or not partial.segments:
-            texts[UNTIMED_SUFFIX] = f"{note}\n{partial.to_text()}"
+            told = partial if partial.segments else attrs.evolve(partial, gaps=())
+            texts[UNTIMED_SUFFIX] = f"{note}\n{told.to_text()}"
         else:
             texts[suffix] = _with_cues(partial).render(form, **fit)
     return texts
@@ -61,7 +62,8 @@ def _with_cues(partial: Transcription) -> Transcription:
     told = f"{_MARK} nothing of this]"
     cues = [Segment(id=0, start=begin, end=end, text=told) for begin, end in partial.gaps]
     segments = sorted([*partial.segments, *cues], key=lambda segment: segment.start)
-    return attrs.evolve(partial, segments=tuple(attrs.evolve(each, id=at) for at, each in enumerate(segments)))
+    numbered = tuple(attrs.evolve(each, id=at) for at, each in enumerate(segments))
+    return attrs.evolve(partial, segments=numbered, gaps=())
 
 
 class Partials:

@@ -28,6 +28,7 @@ from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.cli.work import Target, Work
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import AudioSourceError, JournalError
+from zhongzhuan_audio.models.script import converter_to
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 
@@ -88,7 +89,13 @@ def run_on_recordings(
 
 
 def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple[Field, ...]) -> int:
-    """Say what would be sent, and return the exit code."""
+    """Say what would be sent, and return the exit code.
+
+    Raises:
+        MissingExtraError: What the script takes is not installed.
+    """
+    if (script := options.preparing.get("script")) is not None:
+        converter_to(script)
     question = fields + ((TRANSLATION,) if verb == "translate" else ()) + ((LOCAL,) if options.local else ())
     question += marks_of(options.preparing)
     with ExitStack() as stack:
@@ -100,15 +107,25 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
         tell = print_bytes if options.json else None
         # A model on this machine takes all as it is.
         unprepared = {"prepare": "never", "channels": None, "skip_silence": False} if options.local else {}
+        wanted = Preparing.of(options.preparing)
         preparing = Preparing.of({**options.preparing, **unprepared})
         foresee = foreseen(options.model, options.audio_limits, preparing)
-        work = estimate(jobs, question, options.journal_path, options.price_per_minute, tell, foresee)
+        work = estimate(
+            jobs,
+            question,
+            options.journal_path,
+            options.price_per_minute,
+            tell,
+            foresee,
+            checked=preparing.prepare != "never",
+            listens=wanted.needs_times or wanted.skip_silence,
+        )
         total = run_until_interrupted(work)
     if options.json:
         print_bytes(json_line({"summary": total.as_dict()}))
     else:
         print_text("".join(f"{one_line(line)}\n" for line in total.lines()))
-    return FAILED if total.is_bad else OK
+    return total.exit_code
 
 
 class _Run:

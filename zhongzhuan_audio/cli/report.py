@@ -45,6 +45,7 @@ _COLUMNS: tuple[str, ...] = (
     "coverage",
     "gaps",
     "skipped_s",
+    "damage",
     "seconds",
     "request_id",
 )

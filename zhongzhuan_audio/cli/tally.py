@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ _SHOWN = 3
 """How many recordings of a group of failures are named."""
 _SHOWN_AS_THEY_ARE = frozenset(range(0x20, 0x7F)) - {ord("'"), ord("\\")}
 """ASCII, without what means something between quotes."""
+_NUMBER = re.compile(r"[0-9]+")
 _LENGTHLESS = "unknown_minutes"
 _WORTH_TELLING_S = 3.0
 """What would not be 0.0 minutes."""
@@ -63,6 +65,8 @@ class Tally:
 
     price_per_minute: float | None = None
     done: int = 0
+    incomplete: int = 0
+    """Of the done, those a part of which failed."""
     failed: int = 0
     unsent: int = 0
     """Of those that were taken up."""
@@ -94,7 +98,7 @@ class Tally:
     @property
     def exit_code(self) -> int:
         """What the command ends with."""
-        if not self.failed and not self.unsent and not self.is_broken:
+        if not self.failed and not self.unsent and not self.incomplete and not self.is_broken:
             return OK
         return WRONG_USAGE if self.failed and self._are_settings and not self.done else FAILED
 
@@ -115,6 +119,7 @@ class Tally:
         self.lost += outcome.maybe_billed + (0 if outcome.from_journal else outcome.lost_before)
         if error is None:
             self.done += 1
+            self.incomplete += outcome.transcription is not None and outcome.transcription.incomplete
             self.from_journal += outcome.from_journal
             self.audio_s += outcome.audio_s or 0.0
             made = outcome.transcription.preparation if outcome.transcription else None
@@ -131,8 +136,10 @@ class Tally:
     def summary(self, verb: Verb, total: int) -> str:
         """Return the sum in a line."""
         parts = [f"{self.done} {DONE[verb]}"]
-        if self.from_journal:
-            parts[0] += f" ({self.from_journal} of them from the journal)"
+        notes = [f"{self.from_journal} of them from the journal"] if self.from_journal else []
+        notes += [f"{self.incomplete} of them incomplete"] if self.incomplete else []
+        if notes:
+            parts[0] += f" ({', '.join(notes)})"
         parts.append(f"{self.failed} failed")
         if (unsent := total - self.done - self.failed) > 0:
             parts.append(f"{unsent} not sent")
@@ -149,6 +156,7 @@ class Tally:
         return {
             "total": total,
             "done": self.done,
+            "incomplete": self.incomplete,
             "failed": self.failed,
             "broken_off": self.broken_off,
             "not_sent": total - self.done - self.failed - self.broken_off,
@@ -220,7 +228,8 @@ class Tally:
         hint = hint_of_many(error) if isinstance(error, ZhongzhuanError) else None
         # What a message says of one recording would make a group of each.
         facts = (getattr(error, name, None) for name in ("status", "code", "reason"))
-        group = self._groups.setdefault((type(error), hint, *facts), _Group(error))
+        said = _NUMBER.sub("", _of_any(error)) if isinstance(error, AudioSourceError) else None
+        group = self._groups.setdefault((type(error), hint, said, *facts), _Group(error))
         if isinstance(error, UnwrittenError):
             group.folder = os.path.commonpath([group.folder or error.folder, error.folder]) or os.curdir
         group.count += 1
@@ -234,9 +243,15 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
+def _of_any(error: AudioSourceError) -> str:
+    """Return what is wrong with a recording, without its name."""
+    return error.message.replace(error.source, "it") if error.source else error.message
+
+
 def _cause_of(group: _Group) -> str:
     if isinstance(group.error, AudioSourceError) and group.count > 1:
-        return f"{type(group.error).__name__}: {group.error.hint or group.error.message}"
+        hint = f" — {told}" if (told := hint_of_many(group.error)) else ""
+        return f"{type(group.error).__name__}: {_of_any(group.error)}{hint}"
     if not isinstance(group.error, ZhongzhuanError):
         return reason_of(group.error)
     # A request id is of one of them only.

@@ -41,19 +41,22 @@ def reason_of(error: Exception) -> str:
 
 def findings_of(transcription: Transcription) -> str | None:
     """Return what there is to say of a transcript, such as ``2 segments look invented``; None where all seems well."""
-    suspects = {warning.segment_id for warning in transcription.warnings}
+    suspects = {warning.segment_id for warning in transcription.warnings if warning.kind != "refill"}
+    failed = [warning for warning in transcription.warnings if warning.kind == "refill"]
     dropped = {warning.segment_id for warning in transcription.warnings if warning.dropped}
     parts = []
     if suspects:
         told = f"{_count(suspects, 'segment')} {'looks' if len(suspects) == 1 else 'look'} invented"
         parts.append(f"{told}, {len(dropped)} dropped" if dropped else told)
+    if failed:
+        parts.append(f"{_count(failed, 'stretch', 'stretches')} could not be refilled")
     if transcription.gaps:
         parts.append(f"{_count(transcription.gaps, 'gap')} of pieces that failed")
     if transcription.preparation is not None:
-        parts.extend(_done_to(transcription.preparation))
+        parts += _preparation(transcription.preparation)
     coverage = transcription.coverage
     if coverage is not None and coverage.refilled:
-        parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} asked for again")
+        parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} refilled")
     if coverage is not None and coverage.uncovered:
         parts.append(f"{coverage.completeness:.1%} of the speech has text, {_count(coverage.uncovered, 'gap')}")
     if coverage is not None and coverage.sparse:
@@ -61,17 +64,19 @@ def findings_of(transcription: Transcription) -> str | None:
     return "; ".join(parts) or None
 
 
-def _done_to(made: Preparation) -> Iterator[str]:
-    """Yield what there is to say of how a recording was sent."""
+def _preparation(made: Preparation) -> Iterator[str]:
+    """Give what there is to say of what was done to a recording."""
     if made.reason == "channels" and made.channel_count == 1:
         yield "it has one channel, and was sent as one" if made.pieces else "it has one channel"
     if made.same_channels:
-        yield f"its channels are all the same{', and were sent as one' if made.pieces else ''}"
-    if made.pieces and made.silent_channels:
-        yield f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent"
+        same = "its channels are all the same"
+        yield f"{same}, and were sent as one" if made.pieces else same
     if not made.pieces:
         yield "nobody speaks in it, and nothing was sent"
-    elif made.skipped_s >= _WORTH_TELLING_S:
+        return
+    if made.silent_channels:
+        yield f"nobody speaks in channel {' and '.join(made.silent_channels)}, which was not sent"
+    if made.skipped_s >= _WORTH_TELLING_S:
         yield f"{made.skipped_s / 60:.1f} minutes of silence were not sent"
 
 

@@ -179,7 +179,7 @@ class Work:
         error = await in_thread(self._keep, outcome, target)
         self._told.add(outcome.index)
         self._tally.count(outcome, label, error)
-        if error is None:
+        if error is None and outcome.transcription is not None and not outcome.transcription.incomplete:
             self._done.add(outcome.index)
         if self._is_blocked or isinstance(error, _HOPELESS):
             self.stop()
@@ -193,7 +193,7 @@ class Work:
         if transcription is not None:
             unkept = self._write(transcription, target, outputs, known=outcome.from_journal)
             error = error or unkept
-            if error is None and target.place is not None and not transcription.gaps:
+            if error is None and target.place is not None and not transcription.incomplete:
                 self._partials.remove(target.place)
         self._tell(outcome, target, outputs, error)
         row = row_of(outcome, target.recording.label, outputs, error)
@@ -273,6 +273,8 @@ class Work:
             self._reporter.done(f"{label} -> {', '.join(map(str, outputs))}{again}")
         if outcome.transcription is not None and (findings := findings_of(outcome.transcription)) is not None:
             self._reporter.done(f"{label}: {findings}")
+        if outcome.transcription is not None and outcome.transcription.damage is not None:
+            self._reporter.say(f"{label}: {outcome.transcription.damage.detail}")
         if error is None and outcome.transcription is not None and outcome.transcription.gaps:
             self._reporter.say(f"{label}: there is nothing of {describe_gaps(outcome.transcription.gaps)}")
         if error is None and outcome.maybe_billed:

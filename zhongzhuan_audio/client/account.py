@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.core import ClientCore
@@ -15,17 +15,11 @@ from zhongzhuan_audio.errors import (
     RateLimitError,
     ZhongzhuanError,
 )
-from zhongzhuan_audio.models import Balance, Model
 from zhongzhuan_audio.options import check_options, utc_now
-from zhongzhuan_audio.protocol.account import (
-    SUBSCRIPTION_PATH,
-    TOKEN_PATH,
-    USAGE_PATH,
-    decode_models,
-    decode_object,
-    make_balance,
-)
 from zhongzhuan_audio.transport.outgoing import Message
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.models import Balance, Model
 
 __all__ = ["AccountCalls"]
 
@@ -50,6 +44,8 @@ class AccountCalls(ClientCore):
 
         Source: OpenAI's API reference, ``GET /v1/models``.
         """
+        from zhongzhuan_audio.protocol.account import decode_models
+
         models, _ = await self._send(
             Message(method="GET", path="models"),
             scope="/models",
@@ -76,6 +72,14 @@ class AccountCalls(ClientCore):
 
         Source: one-api's and new-api's ``/v1/dashboard/billing/…`` and ``/api/usage/token/``.
         """
+        from zhongzhuan_audio.protocol.account import (
+            SUBSCRIPTION_PATH,
+            TOKEN_PATH,
+            USAGE_PATH,
+            decode_object,
+            make_balance,
+        )
+
         today = utc_now().date()
         days = {
             "start_date": (today - timedelta(days=_USAGE_DAYS)).isoformat(),

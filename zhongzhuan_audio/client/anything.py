@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts, masked_items
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.models import Response, ServerSentEvent
 from zhongzhuan_audio.options import checked_headers, utc_now
-from zhongzhuan_audio.protocol.anything import check_method, check_path, decode_response, encode_message
-from zhongzhuan_audio.streaming import ServerEvents
 from zhongzhuan_audio.transport.outgoing import Message
-from zhongzhuan_audio.transport.stream import Stream
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.models import Response, ServerSentEvent
+    from zhongzhuan_audio.streaming import ServerEvents
+    from zhongzhuan_audio.transport.stream import Stream
 
 __all__ = ["OtherCalls"]
 
@@ -68,6 +69,8 @@ class OtherCalls(ClientCore):
             InvalidResponseError: A web page came: the address is not that of the relay's API.
         """
         headers = masked_items(headers)
+        from zhongzhuan_audio.protocol.anything import decode_response
+
         message = _message(method, path, json=json, data=data, params=params, headers=headers)
         response, attempts = await self._send(
             message,
@@ -133,6 +136,8 @@ class OtherCalls(ClientCore):
             headers={"Accept": "text/event-stream", **(headers or {})},
         )
 
+        from zhongzhuan_audio.streaming import ServerEvents
+
         async def begin(stream: Stream) -> ServerEvents:
             return await ServerEvents(stream, now=utc_now).begin()
 
@@ -151,6 +156,8 @@ def _message(
     params: Mapping[str, str] | None,
     headers: Mapping[str, str] | None,
 ) -> Message:
+    from zhongzhuan_audio.protocol.anything import check_method, check_path, encode_message
+
     content, content_type = encode_message(json, data)
     own = checked_headers(headers)
     label = next((name for name in own if name.lower() == "content-type"), None)

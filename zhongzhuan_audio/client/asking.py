@@ -49,6 +49,8 @@ class Asking:
     lengths: Lengths
     """Of its pieces."""
     on_progress: Progress | None
+    model: str
+    """The one that is asked."""
 
 
 @attrs.frozen(kw_only=True)

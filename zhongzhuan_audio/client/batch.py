@@ -73,7 +73,7 @@ class BatchCalls(ManyCalls):
                 ``Limits.max_concurrency``. Up to half as many more are being read before or written down after. How
                 many requests run at once, the client's limits decide.
             ordered: Give the outcomes in the order of the input. One that takes long then holds up those behind it:
-                four times `concurrency` are begun before it, at most.
+                four times `concurrency` are begun before it, at most. A budget is then used in that order, too.
             on_progress: Called on the event loop with a `Progress` when a recording is taken up and when it is at its
                 end; what it raises is raised here.
             progress: Show a bar of tqdm's: a widget in a notebook that has ipywidgets, text on stderr elsewhere, with

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, nothing_said, plan_of, unread
+from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, nothing_said, unread
 from zhongzhuan_audio.client.prepared import PreparedCalls
 from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
@@ -47,7 +47,7 @@ class ChannelCalls(PreparedCalls):
         heard = await listen(unread(source), split=True, on_progress=self._decoding(source))
         try:
             named = name_channels(preparing.channels, heard.channel_count, source.label)
-            asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
+            asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress, model)
             if len(heard.channels) > 1:
                 asking = attrs.evolve(asking, fields=_with_words(fields))
                 return await self._ask_each(asking, heard, named)
@@ -72,7 +72,7 @@ class ChannelCalls(PreparedCalls):
             done = attrs.evolve(done, channels=0, channel_count=heard.channel_count, silent_channels=silent)
             return await nothing_said(source, done, heard.duration_s)
         channels = [_closed_up(heard, index) for index, _ in wanted]
-        plans = [plan_of(channel, asking) for channel in channels]
+        plans = [await self._plan(channel, asking) for channel in channels]
         await self._book(list(zip(channels, plans, strict=True)), asking, audio_s=heard.duration_s)
         sent = self._sent(plans, asking)
         allow_gaps = asking.preparing.allow_gaps

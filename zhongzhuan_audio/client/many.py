@@ -215,7 +215,8 @@ def _fields_of(work: Work, options: Mapping[str, Any]) -> Fields:
     sent = {name: value for name, value in options.items() if name not in _UNSENT}
     whole = {"model": "whisper-1", "response_format": "json", **sent}
     if preparing.needs_times:
-        whole["response_format"] = timed_format(whole["model"], whole["response_format"])
+        apart = preparing.channels is not None
+        whole["response_format"] = timed_format(whole["model"], whole["response_format"], words=apart)
     fields, references = work.fields(whole)
     preparing.check_times(fields)
     if preparing.needs_times or preparing.skip_silence:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.client.asking import (
     AskFor,
     Asking,
@@ -21,7 +20,6 @@ from zhongzhuan_audio.client.asking import (
     with_prompt,
 )
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.errors import UnsupportedAudioError
 from zhongzhuan_audio.events import Decoding
 from zhongzhuan_audio.longform import (
     AskForPiece,
@@ -32,7 +30,7 @@ from zhongzhuan_audio.longform import (
     pieces_to_ask,
     review,
 )
-from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of
+from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, may_be_too_long, need_of, rate_of
 from zhongzhuan_audio.longform.pieces import Turns
 from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
@@ -45,32 +43,25 @@ if TYPE_CHECKING:
 
 __all__ = ["PreparedCalls"]
 
-_LONG_BYTES = 1 << 20
-"""A smaller recording is no longer than any model takes."""
 _AT_ONCE = 8
 """Pieces of a recording that are encoded and asked for side by side."""
-_MUTE = "give a recording, or a video with a sound track"
 
 
 class PreparedCalls(ClientCore):
     """The way of a recording that has to be made ready first."""
 
-    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
-        """Return why a recording cannot go out as it is; None where it can, or must.
+    def _is_untouched(self, preparing: Preparing) -> bool:
+        """Say whether a recording goes out as it is, whatever it is."""
+        return preparing.prepare == "never" or self._relay is not None
 
-        Raises:
-            UnsupportedAudioError: It is a film without sound, in a container that relays take.
-        """
-        if preparing.prepare == "never" or self._relay is not None:
+    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
+        """Return why a recording cannot go out as it is; None where it can, or must."""
+        if self._is_untouched(preparing):
             return None
         limits = self._audio_limits
-        may_be_silent = source.format == formats.MP4
-        is_long = duration_s is None and source.size_bytes >= _LONG_BYTES and limits.longest_s(model) is not None
-        if may_be_silent or is_long:
-            found = await source.probe()
-            if may_be_silent and found and found.duration_s and not (found.channels or found.sample_rate):
-                raise UnsupportedAudioError(f"{source.label} has no sound", hint=_MUTE, source=source.label)
-            duration_s = found.duration_s if found else duration_s
+        may_be_long = duration_s is None and may_be_too_long(source.format, source.size_bytes, model, limits)
+        if may_be_long and (found := await source.probe()) is not None:
+            duration_s = found.duration_s
         always = preparing.prepare == "always"
         return need_of(source.format, source.size_bytes, duration_s, model, limits, always=always)
 
@@ -85,11 +76,13 @@ class PreparedCalls(ClientCore):
         on_progress: Progress | None,
     ) -> Transcription:
         """Make a recording ready, and ask for it."""
+        from zhongzhuan_audio.media.encoding import USUAL_BIT_RATES
         from zhongzhuan_audio.media.preparing import convert, listen
 
         limits, lengths = self._audio_limits, self._lengths(model)
+        usual = lengths_of(model, limits, USUAL_BIT_RATES[limits.encoding] / 8)
         found = await source.probe()
-        is_long = found is not None and (found.duration_s or 0.0) > lengths.whole_s
+        is_long = found is not None and (found.duration_s or 0.0) > usual.whole_s
         if not is_long and not preparing.skip_silence and not preparing.listens:
             converted = await convert(unread(source), limits.encoding, on_progress=self._decoding(source))
             try:
@@ -106,7 +99,7 @@ class PreparedCalls(ClientCore):
                 converted.close()
         heard = await listen(unread(source), on_progress=self._decoding(source))
         try:
-            asking = Asking(source, fields, preparing, ask, lengths, on_progress)
+            asking = Asking(source, fields, preparing, ask, lengths, on_progress, model)
             return await self._ask_in_pieces(asking, heard, need)
         finally:
             heard.close()
@@ -119,12 +112,26 @@ class PreparedCalls(ClientCore):
         if asking.preparing.skips_all and not listened.speech:
             done = self._preparation(source, need, 0, 0, heard.lost_s, heard.duration_s)
             return await nothing_said(source, done, heard.duration_s)
-        plan = plan_of(listened, asking)
+        plan = await self._plan(listened, asking)
         await self._book([(listened, plan)], asking, audio_s=heard.duration_s)
         sent = self._sent([plan], asking)
         whole = await self._ask_listened(asking, listened, plan, sent)
         done = self._preparation(source, need, sent.total_bytes, len(plan.pieces), heard.lost_s, plan.saved_s)
         return attrs.evolve(whole, preparation=done)
+
+    async def _plan(self, listened: Listened, asking: Asking) -> Plan:
+        """Return the pieces in which a recording, or a channel, is asked for.
+
+        How many bytes a second of FLAC has is not known before it is made: it is measured, where that matters.
+        """
+        from zhongzhuan_audio.media.encoding import BIT_RATES
+        from zhongzhuan_audio.media.preparing import flac_sizes
+
+        limits, lengths = self._audio_limits, asking.lengths
+        if limits.encoding == "flac" and limits.max_bytes is not None and listened.duration_s > lengths.target_s:
+            sizes = await flac_sizes(listened.pcm, listened.spans_of(Piece(index=0, start=0, end=listened.duration_s)))
+            lengths = lengths_of(asking.model, limits, rate_of(sizes, limits, BIT_RATES["flac"] / 8))
+        return plan_of(listened, attrs.evolve(asking, lengths=lengths))
 
     async def _ask_listened(
         self, asking: Asking, listened: Listened, plan: Plan, sent: Sent, *, turns: Turns | None = None
@@ -170,7 +177,7 @@ class PreparedCalls(ClientCore):
         """Ask for a recording that could go out as it is, without its long silence where that is wanted."""
         from zhongzhuan_audio.media.preparing import listen
 
-        asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress)
+        asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress, model)
         heard = await listen(unread(source), on_progress=self._decoding(source))
         try:
             (channel,) = heard.channels

@@ -9,6 +9,7 @@ from typing import Any, cast
 import attrs
 
 from zhongzhuan_audio.client.channels import ChannelCalls
+from zhongzhuan_audio.client.damaged import with_damage
 from zhongzhuan_audio.client.script import in_script
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.longform import flag
@@ -33,6 +34,7 @@ from zhongzhuan_audio.protocol.translation import decode_translation
 from zhongzhuan_audio.transport.outgoing import Upload
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
+from zhongzhuan_audio.upload.soundness import check_sound
 from zhongzhuan_audio.upload.source import AudioFile, Source
 
 __all__ = ["RecordingCalls"]
@@ -147,7 +149,8 @@ class RecordingCalls(ChannelCalls):
             channels=channels,
         )
         if preparing.needs_times:
-            response_format = cast("TranscriptionFormat", timed_format(model, response_format))
+            apart = preparing.channels is not None
+            response_format = cast("TranscriptionFormat", timed_format(model, response_format, words=apart))
         fields = transcription_fields(
             model=model,
             language=language,
@@ -247,7 +250,8 @@ class RecordingCalls(ChannelCalls):
             channels=channels,
         )
         if preparing.needs_times:
-            response_format = cast("ResponseFormat", timed_format(model, response_format))
+            apart = preparing.channels is not None
+            response_format = cast("ResponseFormat", timed_format(model, response_format, words=apart))
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
         )
@@ -297,7 +301,7 @@ class RecordingCalls(ChannelCalls):
                 attrs.evolve(upload, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
             )
 
-        try:
+        async def ask_somehow() -> Transcription:
             if preparing.channels is not None:
                 return await self._ask_by_channel(upload.source, model, fields, preparing, ask_for, on_progress)
             need = await self._need_of(upload.source, upload.audio_s, model, preparing)
@@ -306,5 +310,9 @@ class RecordingCalls(ChannelCalls):
             if preparing.listens or preparing.skip_silence:
                 return await self._ask_heard(upload.source, model, fields, preparing, ask_for, on_progress)
             return await flag(await ask(upload))
+
+        try:
+            damage = None if self._is_untouched(preparing) else await check_sound(upload.source)
+            return with_damage(await ask_somehow(), damage)
         finally:
             upload.source.close()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.options import utc_now
-from zhongzhuan_audio.protocol.speech import SpeechFormat, speech_body
-from zhongzhuan_audio.speech import AsyncSpeech
 from zhongzhuan_audio.transport.outgoing import Message
-from zhongzhuan_audio.transport.stream import Stream
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.protocol.speech import SpeechFormat
+    from zhongzhuan_audio.speech import AsyncSpeech
+    from zhongzhuan_audio.transport.stream import Stream
 
 __all__ = ["SpeakingCalls"]
 
@@ -68,6 +70,9 @@ class SpeakingCalls(ClientCore):
 
         Source: OpenAI's API reference, ``POST /v1/audio/speech``.
         """
+        from zhongzhuan_audio.protocol.speech import speech_body
+        from zhongzhuan_audio.speech import AsyncSpeech
+
         content = speech_body(
             input=input,
             model=model,

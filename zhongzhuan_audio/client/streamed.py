@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.models import TranscriptEvent
 from zhongzhuan_audio.options import utc_now
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
@@ -18,11 +17,14 @@ from zhongzhuan_audio.protocol.request import (
     reference_fields,
     transcription_fields,
 )
-from zhongzhuan_audio.streaming import TranscriptEvents
-from zhongzhuan_audio.transport.stream import Stream
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
 from zhongzhuan_audio.upload.source import AudioFile
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.models import TranscriptEvent
+    from zhongzhuan_audio.streaming import TranscriptEvents
+    from zhongzhuan_audio.transport.stream import Stream
 
 __all__ = ["StreamedCalls"]
 
@@ -103,6 +105,8 @@ class StreamedCalls(ClientCore):
 
         Source: OpenAI's API reference, ``POST /v1/audio/transcriptions``, ``stream``.
         """
+        from zhongzhuan_audio.streaming import TranscriptEvents
+
         fields = transcription_fields(
             model=model,
             language=language,

@@ -124,7 +124,15 @@ class Journal:
         if self._run is not None:
             await in_thread(self._run.close)
 
-    async def claim(self, key: bytes, source: str, *, again: bool = True, instead: Sequence[bytes] = ()) -> Claim:
+    async def claim(
+        self,
+        key: bytes,
+        source: str,
+        *,
+        again: bool = True,
+        instead: Sequence[bytes] = (),
+        on_busy: Callable[[], None] = lambda: None,
+    ) -> Claim:
         """Make a question ours to ask, and write that down; or return what was answered.
 
         Where another run asks it just now, its answer is waited for; where that run fails or ends, it is ours.
@@ -134,6 +142,7 @@ class Journal:
             source: The recording's name.
             again: Whether to ask again for what may have been billed.
             instead: Questions whose answers hold all that this one's would, and serve where it has none.
+            on_busy: Called before another's answer is waited for; perhaps more than once.
 
         Raises:
             JournalError: It cannot be written, or what came of the same question could not.
@@ -149,6 +158,7 @@ class Journal:
             if key in self._unkept:
                 await self._keep(key, self._unkept[key])
                 continue
+            on_busy()
             await asyncio.sleep(pause_s)
             pause_s = min(_LAST_LOOK_S, pause_s * 2)
 

@@ -39,9 +39,11 @@ def name_channels(names: ChannelNames, count: int, label: str) -> list[tuple[int
     missing = [_place(index) for index, _ in names if index >= count]
     if missing:
         has = "one channel" if count == 1 else f"{count} channels"
+        there = ["'left'", "'right'"] if count <= len(_SIDES) else [str(number) for number in range(1, count + 1)]
+        names_there = "'left'" if count == 1 else f"{', '.join(there[:-1])} and {there[-1]}"
         raise AudioSourceError(
             f"{label} has {has}, and so no {' and no '.join(missing)}",
-            hint="name those that there are; 'split' takes each",
+            hint=f"name {names_there}; 'split' takes {'it' if count == 1 else 'each'}",
             source=label,
         )
     return list(names)

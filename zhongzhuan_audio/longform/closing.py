@@ -14,6 +14,7 @@ from typing import TypeVar, final
 import attrs
 
 from zhongzhuan_audio.longform.spans import merged, overlapping
+from zhongzhuan_audio.longform.suspicion import find_suspicious
 from zhongzhuan_audio.longform.tokens import Token, track_of
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, Transcription, Word
 
@@ -78,14 +79,14 @@ class Closing:
             duration: Seconds of the recording.
         """
         segments = list(self._apart(found))
-        numbers: dict[int, int] = {}
+        parts: dict[int, list[int]] = {}
         for number, segment in enumerate(segments):
-            numbers.setdefault(segment.id, number)
+            parts.setdefault(segment.id, []).append(number)
         free = count(len(segments))
         warnings = [
-            attrs.evolve(self._opened(each), segment_id=next(free) if number is None else number)
+            attrs.evolve(self._opened(told), segment_id=next(free) if number is None else number)
             for each in found.warnings
-            for number in (None if each.dropped else numbers.get(each.segment_id),)
+            for number, told in _told_of(each, segments, () if each.dropped else parts.get(each.segment_id, ()))
         ]
         return attrs.evolve(
             found,
@@ -165,3 +166,33 @@ class Closing:
         at = min(max(side(self._begins, time) - 1, 0), len(self.kept) - 1)
         begin, end = self.kept[at]
         return min(max(begin, begin + time - self._begins[at]), end)
+
+
+def _told_of(
+    warning: Suspicion, segments: Sequence[Segment], numbers: Sequence[int]
+) -> Iterator[tuple[int | None, Suspicion]]:
+    """Yield a warning for each part of its segment that it is true of, with the part's number, times and text.
+
+    Where it was true of the whole only, it is the first part's.
+
+    Args:
+        warning: As it was told of the whole.
+        segments: With the parts among them.
+        numbers: Which these are; none of a segment that is not there.
+    """
+    if not numbers:
+        yield None, warning
+        return
+    told = [(numbers[0], warning.detail)]
+    if len(numbers) > 1:
+        alone = [(number, Transcription(text="", segments=(segments[number],))) for number in numbers]
+        true = [
+            (number, each.detail)
+            for number, part in alone
+            for each in find_suspicious(part)
+            if each.kind == warning.kind
+        ]
+        told = true or told
+    for number, detail in told:
+        part = segments[number]
+        yield number, attrs.evolve(warning, start=part.start, end=part.end, text=part.text, detail=detail)

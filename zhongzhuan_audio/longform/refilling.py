@@ -75,6 +75,7 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     found = find_suspicious(refill, speech)
     rejected = suspects_of(found)
     taken = [_fitted(segment, covered) for segment in new if segment.id not in rejected]
+    spans = {segment.id: (segment.start, segment.end) for segment in (*new, *taken)}
     if any(segment.speaker for segment in transcription.segments):
         # Each answer names the voices in its own way: A of one is not A of another.
         taken = [attrs.evolve(segment, speaker=None) for segment in taken]
@@ -93,7 +94,13 @@ def put_in(transcription: Transcription, refill: Transcription, speech: Sequence
     warnings = [
         *(attrs.evolve(each, segment_id=numbers[True, each.segment_id]) for each in transcription.warnings),
         *(
-            attrs.evolve(each, segment_id=numbers[False, each.segment_id], dropped=each.segment_id in rejected)
+            attrs.evolve(
+                each,
+                segment_id=numbers[False, each.segment_id],
+                start=spans[each.segment_id][0],
+                end=spans[each.segment_id][1],
+                dropped=each.segment_id in rejected,
+            )
             for each in found
             if each.segment_id in ids
         ),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
 from zhongzhuan_audio.errors import ZhongzhuanError
+from zhongzhuan_audio.longform.cutting import Piece
 from zhongzhuan_audio.longform.needs import Lengths
-from zhongzhuan_audio.longform.pieces import AskForPiece, ask_for_pieces, with_rest
+from zhongzhuan_audio.longform.pieces import AskForPiece, NotAskedError, ask_for_pieces, with_rest
 from zhongzhuan_audio.longform.refilling import plan_refill, put_in
 from zhongzhuan_audio.longform.snapping import snap_to_speech
 from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
-from zhongzhuan_audio.models import Span, Transcription
+from zhongzhuan_audio.models import Span, Suspicion, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.threads import in_thread
 
@@ -92,24 +93,63 @@ async def review(
     if not plan.pieces:
         return found
     failure: ZhongzhuanError | None = None
+    failed: dict[Piece, ZhongzhuanError] = {}
+
+    async def ask_once_more(piece: Piece, before: str | None) -> Transcription:
+        try:
+            return await ask(piece, before)
+        except NotAskedError:
+            raise
+        except ZhongzhuanError as error:
+            failed[piece] = error
+            raise
+
     try:
-        refill = await ask_for_pieces(plan, ask, context="parallel", at_once=at_once, allow_gaps=preparing.allow_gaps)
+        refill = await ask_for_pieces(
+            plan, ask_once_more, context="parallel", at_once=at_once, allow_gaps=preparing.allow_gaps
+        )
     except ZhongzhuanError as error:
         failure, told = error, error.partial
         heard = told if isinstance(told, Transcription) else Transcription(text="")
         refill = attrs.evolve(heard, attempts=error.attempts)
-    asked = tuple((piece.start, piece.end) for piece in plan.pieces)
-    whole = await in_thread(_with_refill, found, refill, speech, asked)
+    whole = await in_thread(_with_refill, found, refill, speech, plan.pieces, failed)
     if failure is None or preparing.allow_gaps:
         return whole
     raise with_rest(failure, whole)
 
 
 def _with_refill(
-    transcription: Transcription, refill: Transcription, speech: Sequence[Span], asked: tuple[Span, ...]
+    transcription: Transcription,
+    refill: Transcription,
+    speech: Sequence[Span],
+    asked: Sequence[Piece],
+    failed: Mapping[Piece, ZhongzhuanError],
 ) -> Transcription:
     whole = put_in(transcription, refill, speech)
-    return attrs.evolve(whole, coverage=attrs.evolve(measure_coverage(whole, speech), refilled=asked))
+    known = {(each.start, each.end, each.text) for each in transcription.segments}
+    new = [each for each in whole.segments if (each.start, each.end, each.text) not in known]
+    middles = [(each.start + each.end) / 2 for each in new]
+    refilled = tuple(
+        (piece.start, piece.end) for piece in asked if any(piece.start <= middle <= piece.end for middle in middles)
+    )
+    ids = [*(each.id for each in whole.segments), *(each.segment_id for each in whole.warnings)]
+    unused = max(ids, default=-1) + 1
+    told = [
+        Suspicion(
+            kind="refill",
+            segment_id=unused + at,
+            start=piece.start,
+            end=piece.end,
+            text="",
+            detail=f"asked for once more, and failed: {failed[piece].message}",
+        )
+        for at, piece in enumerate(each for each in asked if each in failed)
+    ]
+    return attrs.evolve(
+        whole,
+        warnings=(*whole.warnings, *told),
+        coverage=attrs.evolve(measure_coverage(whole, speech), refilled=refilled),
+    )
 
 
 def _flagged(transcription: Transcription) -> Transcription:

@@ -9,6 +9,7 @@ from typing import Any, final
 from zhongzhuan_audio.audio import AudioFormat
 from zhongzhuan_audio.audio.duration import Probe
 from zhongzhuan_audio.errors import AudioSourceError, UnsupportedAudioError
+from zhongzhuan_audio.media.left import check_left
 from zhongzhuan_audio.media.recording import Recording, Window
 from zhongzhuan_audio.media.samples import SAMPLE_RATE, Samples
 
@@ -20,6 +21,8 @@ _CONTAINERS = (
 )
 """FFmpeg's readers for what is taken: files whole in themselves. Playlists could name any other file or address."""
 _BUFFER_BYTES = 256 * 1024
+_ROUNDED_S = 1.0
+"""By so much the length of a whole file may be off that no track tells of itself."""
 _LEAST_GAP_S = 0.1
 """Times of packets are rounded, in some formats coarsely: what is shorter is no gap."""
 _MOST_GAP_S = 600.0
@@ -89,10 +92,12 @@ class ContainerTrack:
         self._label = label
         self._length_s = (container.duration or 0) / _MICROSECONDS
         self._end_s = _end_s(container, stream, told)
+        self._told_s = told.duration_s if told.exact else None
         self._layout: Any = "mono" if mono else context.layout
         self._resampler: Any = None
         self._kind: Any = None
         self._filled_s = 0.0
+        self._silent_s = 0.0
         # Where a track begins later than the others do, a video's times count from theirs.
         self._position_s = (container.start_time or 0) / _MICROSECONDS
         self.channels: int = 1 if mono else context.channels
@@ -108,14 +113,37 @@ class ContainerTrack:
             yield block[0] if self._layout == "mono" else block
         if self._window.error is not None:
             raise self._window.error
-        if not count:
-            raise AudioSourceError(
-                f"{self._label} holds no sound that can be decoded",
-                hint="check that it plays: it may have been cut off or damaged",
-                source=self._label,
-            )
-        missing_s = (self._end_s or 0.0) - count / SAMPLE_RATE
-        self.lost_s += missing_s if missing_s > _LEAST_GAP_S else 0.0
+        there_s = count / SAMPLE_RATE
+        self.lost_s += self._missing_s(there_s) if count else 0.0
+        check_left(self._label, there_s - self._silent_s, self.lost_s)
+
+    def _missing_s(self, there_s: float) -> float:
+        """Return how many seconds are promised behind the last that was decoded, and were in no packet."""
+        if self._end_s is not None:
+            missing_s = self._end_s - there_s
+            return missing_s if missing_s > _LEAST_GAP_S else 0.0
+        missing_s = (self._told_s or 0.0) - there_s
+        # The length may be that of another track: of one that goes on where the sound has ended.
+        if missing_s <= _ROUNDED_S or self._last_s() > there_s + _ROUNDED_S:
+            return 0.0
+        return missing_s
+
+    def _last_s(self) -> float:
+        """Return when the last packet of any track ends, counted from the beginning, without decoding any."""
+        from av.error import FFmpegError
+
+        last_s = 0.0
+        try:
+            self._container.seek(0)
+            for packet in self._packets(*self._container.streams):
+                if packet.pts is not None and packet.time_base is not None:
+                    last_s = max(last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        except FFmpegError:
+            # What cannot be gone through again is over where the sound is.
+            return 0.0
+        if self._window.error is not None:
+            raise self._window.error
+        return last_s - (self._container.start_time or 0) / _MICROSECONDS
 
     def _resampled(self) -> Iterator[Any]:
         """Give frames of a second as they are wanted; recordings that were joined may change their kind midway."""
@@ -137,7 +165,7 @@ class ContainerTrack:
         from av.error import FFmpegError
 
         last: Any = None
-        for packet in self._packets():
+        for packet in self._packets(self._stream):
             try:
                 frames = packet.decode()
             except FFmpegError:
@@ -146,6 +174,7 @@ class ContainerTrack:
                 # At the start the first frame's time tells.
                 if last is not None:
                     self._position_s += lost_s
+                    self._silent_s += lost_s
                     yield from _silence(last, lost_s)
                 continue
             for frame in frames:
@@ -164,16 +193,18 @@ class ContainerTrack:
         if not _LEAST_GAP_S < gap_s <= min(_MOST_GAP_S, room_s):
             return 0.0
         self._filled_s += gap_s
-        self.lost_s += 0.0 if at_start else gap_s
+        if not at_start:
+            self.lost_s += gap_s
+            self._silent_s += gap_s
         return gap_s
 
-    def _packets(self) -> Iterator[Any]:
+    def _packets(self, *streams: Any) -> Iterator[Any]:
         from av.error import FFmpegError
 
         failures = 0
         while failures < _MOST_FAILURES and self._window.error is None:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(*streams):
                     failures = 0
                     yield packet
             except FFmpegError:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from zhongzhuan_audio.audio import describe_other, formats, sniff
+from zhongzhuan_audio.audio import formats, sniff
 from zhongzhuan_audio.audio.duration import probe
+from zhongzhuan_audio.audio.others import describe_other
 from zhongzhuan_audio.errors import UnsupportedAudioError
 from zhongzhuan_audio.media.containers import open_container
 from zhongzhuan_audio.media.extra import check_media

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Literal, TypeAlias, final
 
 from zhongzhuan_audio.audio import AudioFormat, formats
@@ -11,7 +11,7 @@ from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.media.keeping import keeping, temporary_file
 from zhongzhuan_audio.media.samples import SAMPLE_RATE, Samples
 
-__all__ = ["BIT_RATES", "FORMATS", "Encoding", "encode"]
+__all__ = ["BIT_RATES", "FORMATS", "USUAL_BIT_RATES", "Encoding", "encode", "flac_bytes"]
 
 Encoding: TypeAlias = Literal["opus", "mp3", "flac"]
 """Opus in Ogg, MP3, or FLAC, which loses nothing."""
@@ -19,6 +19,9 @@ Encoding: TypeAlias = Literal["opus", "mp3", "flac"]
 FORMATS: dict[Encoding, AudioFormat] = {"opus": formats.OGG, "mp3": formats.MP3, "flac": formats.FLAC}
 BIT_RATES: dict[Encoding, int] = {"opus": 24_000, "mp3": 48_000, "flac": 264_000}
 """Bits for a second of sound: what is aimed at, and for FLAC the most, which noise takes."""
+
+USUAL_BIT_RATES: dict[Encoding, int] = {**BIT_RATES, "flac": 140_000}
+"""The same, but for FLAC what it makes of speech, about."""
 
 # At full effort Opus takes twice the time, and at its usual one MP3 half as long again, for as many word errors.
 _CODECS: dict[Encoding, tuple[str, str, dict[str, str]]] = {
@@ -73,6 +76,22 @@ def _encode(blocks: Iterable[Samples], encoding: Encoding, sink: _Sink) -> None:
         if sink.error is not None:
             raise sink.error from None
         raise
+
+
+def flac_bytes(blocks: Iterable[Samples]) -> Iterator[int]:
+    """Yield how many bytes FLAC makes of each block, about: a third of a second of it may count with the next one.
+
+    What stands before the sound in a file does not count. Blocks; for a thread.
+    """
+    import av
+
+    encoder: Any = av.CodecContext.create("flac", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE, "mono", "s16"
+    for block in blocks:
+        frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = SAMPLE_RATE
+        yield sum(packet.size for packet in encoder.encode(frame))
+    yield sum(packet.size for packet in encoder.encode(None))
 
 
 @final

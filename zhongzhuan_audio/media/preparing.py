@@ -13,7 +13,7 @@ import attrs
 from zhongzhuan_audio.audio import wire_filename
 from zhongzhuan_audio.media.channels import SameChannels
 from zhongzhuan_audio.media.decoding import Track, open_track
-from zhongzhuan_audio.media.encoding import FORMATS, Encoding, encode
+from zhongzhuan_audio.media.encoding import FORMATS, Encoding, encode, flac_bytes
 from zhongzhuan_audio.media.extra import check_media
 from zhongzhuan_audio.media.pcm import Pcm
 from zhongzhuan_audio.media.recording import Recording, StoppedError
@@ -24,7 +24,7 @@ from zhongzhuan_audio.media.working import Closable, OnProgress, Progress, work
 from zhongzhuan_audio.upload.readers import DescriptorReader
 from zhongzhuan_audio.upload.source import Source
 
-__all__ = ["Converted", "Heard", "HeardChannel", "convert", "encode_stretches", "listen"]
+__all__ = ["Converted", "Heard", "HeardChannel", "convert", "encode_stretches", "flac_sizes", "listen"]
 
 C = TypeVar("C", bound=Closable)
 
@@ -200,6 +200,28 @@ async def encode_stretches(
         return _source(encode(blocks, encoding, label=pcm.label), encoding, pcm.label, filename or pcm.label)
 
     return await work(job)
+
+
+async def flac_sizes(pcm: Pcm, spans: Sequence[Span]) -> tuple[int, ...]:
+    """Return how many bytes FLAC makes of each second of stretches, one behind the other; in a thread.
+
+    Where a stretch ends within a second, that counts as a second of its own.
+    """
+    check_media()
+
+    def job(stop: threading.Event) -> _Sizes:
+        blocks = _unless(stop, (block for span in spans for block in pcm.blocks(*span)))
+        return _Sizes(tuple(flac_bytes(blocks)))
+
+    return (await work(job)).sizes
+
+
+@attrs.frozen
+class _Sizes:
+    sizes: tuple[int, ...]
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 async def _with_recording(source: Source, job: Callable[[Recording], C]) -> C:

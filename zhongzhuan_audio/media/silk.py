@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import IO, Any, final
 
 from zhongzhuan_audio.audio.duration import Probe
-from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.media.keeping import keeping, temporary_file
+from zhongzhuan_audio.media.left import check_left
 from zhongzhuan_audio.media.recording import Recording
 from zhongzhuan_audio.media.samples import SAMPLE_BYTES, SAMPLE_RATE, Samples
 
@@ -71,14 +71,9 @@ class SilkTrack:
             except pysilk.SilkError:
                 broken += 1
                 passage.write(_SILENCE)
-        if passage.written <= broken:
-            raise AudioSourceError(
-                f"{label} holds no sound that can be decoded",
-                hint="check that it plays: it may have been cut off or damaged",
-                source=label,
-            )
         missing_s = (self.duration_s or 0.0) - passage.written * _PACKET_S
         self.lost_s = broken * _PACKET_S + max(0.0, missing_s)
+        check_left(label, max(0, passage.written - broken) * _PACKET_S, self.lost_s)
 
 
 @final

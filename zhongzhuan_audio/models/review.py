@@ -11,25 +11,26 @@ __all__ = ["Coverage", "Span", "Suspicion", "SuspicionKind"]
 Span: TypeAlias = tuple[float, float]
 """Begin and end of a stretch of a recording, in seconds from its beginning."""
 
-SuspicionKind: TypeAlias = Literal["silence", "no_speech", "compression", "repetition", "phantom"]
+SuspicionKind: TypeAlias = Literal["silence", "no_speech", "compression", "repetition", "phantom", "refill"]
 """Text where there is no speech; text that the model itself took for no speech; text that repeats itself so much that
-it compresses well; a phrase that comes again and again; or a line that models are known to invent."""
+it compresses well; a phrase that comes again and again; a line that models are known to invent; or, of a
+stretch, speech without text that was asked for once more and failed."""
 
 
 @attrs.frozen(kw_only=True)
 class Suspicion:
-    """A segment that looks like an invention of the model's."""
+    """A segment that looks like an invention of the model's, or a stretch that could not be refilled."""
 
     kind: SuspicionKind
     """What makes it suspicious."""
     segment_id: int
-    """Of one that was dropped, a number that no segment of the transcript has."""
+    """Of one that was dropped, and of a stretch, a number that no segment of the transcript has."""
     start: float
     """Seconds from the beginning of the recording."""
     end: float
     """Seconds from the beginning of the recording."""
     text: str
-    """The segment's."""
+    """The segment's; empty of a stretch."""
     detail: str
     """The reason in words, with its figures."""
     dropped: bool = False
@@ -49,4 +50,4 @@ class Coverage:
     sparse: tuple[Span, ...] = ()
     """Segments that have far less text than is said in such a time elsewhere in the recording: some may be missing."""
     refilled: tuple[Span, ...] = ()
-    """What was asked for once more, in order, whether or not anything was heard there."""
+    """What was asked for once more and has text since then, in order; what failed is in `warnings`."""

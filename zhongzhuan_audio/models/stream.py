@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.models.transcription import Logprob, Transcription, Usage
+from zhongzhuan_audio.models.parts import Logprob, Usage
+from zhongzhuan_audio.models.transcription import Transcription
 
 __all__ = ["SegmentDone", "ServerSentEvent", "TextDelta", "TranscriptDone", "TranscriptEvent"]
 

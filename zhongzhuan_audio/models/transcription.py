@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import itertools
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Any, Literal, TypedDict, Unpack
 
@@ -15,20 +12,19 @@ import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
+from zhongzhuan_audio.models.cues import cues_from_words, cues_of_gaps
+from zhongzhuan_audio.models.damage import Damage
+from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
+from zhongzhuan_audio.models.plain import plain_text
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
-from zhongzhuan_audio.models.text import join_texts
+from zhongzhuan_audio.models.table import html_table
 from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
 
-__all__ = ["FitOptions", "Logprob", "Segment", "Transcription", "Usage", "Word"]
+__all__ = ["FitOptions", "Transcription"]
 
 _REPR_CHARS = 60
-_HTML_ROWS = 200
-_CUE_MAX_S = 7.0
-_CUE_MAX_CHARS = 84
-_CUE_GAP_S = 1.0
-_SENTENCE_ENDS = tuple(".?!。？！…")
 
 
 class FitOptions(TypedDict, total=False):
@@ -38,70 +34,6 @@ class FitOptions(TypedDict, total=False):
     max_lines: int | None
     min_gap_s: float | None
     max_cps: float | None
-
-
-@attrs.frozen(kw_only=True)
-class Word:
-    """A word and when it was said."""
-
-    word: str
-    start: float
-    """Seconds from the beginning of the recording."""
-    end: float
-    """Seconds from the beginning of the recording."""
-    speaker: str | None = None
-    """Who says it, where the channels of a recording were transcribed each by itself."""
-
-
-@attrs.frozen(kw_only=True)
-class Segment:
-    """A stretch of speech; names are those of the wire's ``verbose_json``.
-
-    Source: OpenAI's API reference, object ``TranscriptionSegment``. What a relay left out is None.
-    """
-
-    id: int
-    start: float
-    """Seconds from the beginning of the recording."""
-    end: float
-    """Seconds from the beginning of the recording."""
-    text: str
-    """Without the blanks that Whisper puts before a segment."""
-    speaker: str | None = None
-    """Who speaks, where the model tells."""
-    seek: int | None = None
-    """Frame (10 ms each) at which the decoding window began."""
-    tokens: tuple[int, ...] | None = None
-    temperature: float | None = None
-    avg_logprob: float | None = None
-    """Mean log probability of the tokens; below -1 the text is doubtful."""
-    compression_ratio: float | None = None
-    """Above 2.4 the text repeats itself."""
-    no_speech_prob: float | None = None
-    """0 to 1."""
-
-
-@attrs.frozen(kw_only=True)
-class Logprob:
-    """How sure the model was of a token."""
-
-    token: str
-    logprob: float
-    """Natural logarithm of its probability."""
-    bytes: tuple[int, ...] | None = None
-    """Its UTF-8, which may be a part of a character."""
-
-
-@attrs.frozen(kw_only=True)
-class Usage:
-    """What the relay says it counted; None where it does not say."""
-
-    type: str | None = None
-    """"duration" or "tokens"."""
-    seconds: float | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    total_tokens: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -128,12 +60,19 @@ class Transcription:
     """Every request that this answer took, in order; the last is the one that succeeded."""
     preparation: Preparation | None = None
     """What was done to the recording before it was sent; None where it went out as it is."""
+    damage: Damage | None = None
+    """What is wrong with the recording itself, so that the transcript lacks a part of it; None where nothing is."""
     gaps: tuple[Span, ...] = ()
     """Stretches of the recording that were not transcribed, in order."""
     warnings: tuple[Suspicion, ...] = attrs.field(default=(), repr=False)
     """Segments that look invented, those that were dropped too; empty where the answer had no segments."""
     coverage: Coverage | None = None
     """How much of the speech has a segment; None where nobody listened, or the answer had no times."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something that was asked for failed: a piece, which is one of the `gaps`, or a refill."""
+        return bool(self.gaps) or any(warning.kind == "refill" for warning in self.warnings)
 
     def __str__(self) -> str:
         """Return the text."""
@@ -155,21 +94,7 @@ class Transcription:
 
     def _repr_html_(self) -> str:
         """Return a timed table for a notebook, or the text where there are no times; 200 rows at most."""
-        lines: Sequence[Segment | Cue] = self.segments or tuple(_cues_from_words(self.words))
-        if not lines:
-            return _sendable(f"<p>{html.escape(self.text)}</p>")
-        spoken = any(segment.speaker for segment in self.segments)
-        rows = []
-        for line in lines[:_HTML_ROWS]:
-            speaker = f"<td>{html.escape(getattr(line, 'speaker', None) or '')}</td>" if spoken else ""
-            rows.append(
-                f"<tr><td>{_clock(line.start)}</td><td>{_clock(line.end)}</td>{speaker}"
-                f'<td style="text-align:left">{html.escape(line.text)}</td></tr>'
-            )
-        more = len(lines) - _HTML_ROWS
-        tail = f"<p>and {more} more</p>" if more > 0 else ""
-        titles = "<th>start</th><th>end</th>" + ("<th>speaker</th>" if spoken else "") + "<th>text</th>"
-        return _sendable(f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody></table>{tail}")
+        return html_table(self.text, self.segments, self.words)
 
     def in_script(self, script: Script) -> Transcription:
         """Return the transcript with its Chinese in one script: text, segments and words; times and `body` stay.
@@ -196,14 +121,12 @@ class Transcription:
         )
 
     def to_text(self) -> str:
-        """Return the text with a line end; where it is known who speaks, a line for each turn, with the name."""
-        if not any(segment.speaker for segment in self.segments):
-            return f"{self.text}\n"
-        lines = []
-        for who, turn in itertools.groupby(self.segments, key=lambda segment: segment.speaker):
-            said = join_texts(segment.text for segment in turn)
-            lines.append(f"{who}: {said}\n" if who else f"{said}\n")
-        return "".join(lines)
+        """Return the text with a line end; where it is known who speaks, a line for each turn, with the name.
+
+        Each gap has a line of its own, such as ``[missing · 缺失 0:10:00-0:20:00]``, which is above the text where the
+        answer had no times.
+        """
+        return plain_text(self.text, self.segments, self.words, self.gaps)
 
     def to_srt(
         self,
@@ -219,6 +142,9 @@ class Transcription:
         Chinese or Japanese characters, and within a word only where it alone is longer than a line. The parts of a cue
         get the times of their words, or their share of its time where words have none.
 
+        Where it is known who speaks, each cue begins with the name, as in ``agent: Good morning.``, which counts as a
+        part of its first line. A gap is a cue of its own, ``[missing · 缺失]``.
+
         Args:
             max_chars: Half-width characters on a line, at least 2; a full-width one counts as two. 42 is common.
             max_lines: Lines in a cue; goes with `max_chars`. 2 is common. None breaks lines and splits no cue.
@@ -231,7 +157,9 @@ class Transcription:
             NoTimingError: The answer had no times; nothing is invented.
         """
         return render_srt(
-            self._fitted(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps))
+            self._fitted(
+                Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps), named=True
+            )
         )
 
     def to_vtt(
@@ -243,6 +171,9 @@ class Transcription:
         max_cps: float | None = None,
     ) -> str:
         """Return WebVTT subtitles; with the options of `to_srt`.
+
+        Where it is known who speaks, each cue has a voice tag, as in ``<v agent>Good morning.``, which players do not
+        show. A gap is a cue of its own, ``[missing · 缺失]``.
 
         Raises:
             ConfigurationError: An option is out of range.
@@ -311,23 +242,25 @@ class Transcription:
             raise ConfigurationError(f"{os.fspath(path)!r} has no suffix", hint="use .txt, .srt, .vtt or .json")
         write_text(path, self.render(suffix.removeprefix("."), **fit))
 
-    def _fitted(self, fit: Fit) -> list[Cue]:
+    def _fitted(self, fit: Fit, *, named: bool = False) -> list[Cue]:
         cues = self._timed()
+        gaps = cues_of_gaps(self.gaps)
         if fit == Fit():
-            return cues
+            return sorted([*cues, *gaps], key=lambda cue: cue.start)
         if not any(word.speaker for word in self.words):
             words = [Cue(word.start, word.end, word.word) for word in self.words]
-            return fit_cues(cues, fit, words, until_s=self.duration)
+            return fit_cues([*cues, *gaps], fit, words, until_s=self.duration, named=named)
         # Who speaks at the same time has words of their own.
-        fitted: list[Cue] = []
-        for who in dict.fromkeys(segment.speaker for segment in self.segments):
-            own = [Cue(each.start, each.end, each.text) for each in self.segments if each.speaker == who]
+        fitted = fit_cues(gaps, fit, until_s=self.duration)
+        for who in dict.fromkeys(cue.speaker for cue in cues):
+            own = [cue for cue in cues if cue.speaker == who]
             words = [Cue(word.start, word.end, word.word) for word in self.words if word.speaker == who]
-            fitted += fit_cues(own, fit, words, until_s=self.duration)
+            fitted += fit_cues(own, fit, words, until_s=self.duration, named=named)
         return sorted(fitted, key=lambda cue: cue.start)
 
     def _timed(self) -> list[Cue]:
-        cues = list(self._cues())
+        cues = [Cue(each.start, each.end, each.text, each.speaker) for each in self.segments]
+        cues = cues or list(cues_from_words(self.words))
         if not cues and self.text.strip():
             raise NoTimingError(
                 "the answer has no times, so there are no subtitles to write",
@@ -336,30 +269,6 @@ class Transcription:
                 partial=self,
             )
         return cues
-
-    def _cues(self) -> Iterator[Cue]:
-        if self.segments:
-            for segment in self.segments:
-                yield Cue(segment.start, segment.end, segment.text)
-        else:
-            yield from _cues_from_words(self.words)
-
-
-def _cues_from_words(words: tuple[Word, ...]) -> Iterator[Cue]:
-    """Group words into cues at sentence ends, pauses, and a length that a reader can follow."""
-    group: list[Word] = []
-    for word in words:
-        if group and (
-            word.start - group[-1].end > _CUE_GAP_S
-            or word.end - group[0].start > _CUE_MAX_S
-            or sum(len(each.word) + 1 for each in group) + len(word.word) > _CUE_MAX_CHARS
-            or group[-1].word.rstrip().endswith(_SENTENCE_ENDS)
-        ):
-            yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
-            group = []
-        group.append(word)
-    if group:
-        yield Cue(group[0].start, group[-1].end, join_texts(each.word for each in group))
 
 
 def _plain(_: object, __: object, value: Any) -> Any:
@@ -370,15 +279,3 @@ def _plain(_: object, __: object, value: Any) -> Any:
 
 def _known(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _clock(seconds: float) -> str:
-    milliseconds = max(0, round(seconds * 1000)) if math.isfinite(seconds * 1000) else 0
-    minutes, rest = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
-
-
-def _sendable(text: str) -> str:
-    """Return text without lone surrogates, which a notebook's kernel cannot send."""
-    return text.encode("utf-8", "replace").decode("utf-8")

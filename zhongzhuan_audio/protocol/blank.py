@@ -13,8 +13,8 @@ NOTHING = frozenset({"", "null", "none", "nil", "<nil>", "undefined"})
 
 def is_blank(value: Any) -> bool:
     """Tell whether an ``error`` field says that there is none: null, empty, or an object of nothing but such fields."""
-    if isinstance(value, Mapping):
-        return all(is_blank(item) for item in value.values())
+    if not value:
+        return True
     if isinstance(value, str):
         return value.strip().lower() in NOTHING
-    return not value
+    return isinstance(value, Mapping) and all(is_blank(item) for item in value.values())

@@ -16,7 +16,6 @@ from zhongzhuan_audio.errors import (
     RateLimitError,
     UpstreamError,
 )
-from zhongzhuan_audio.protocol.subjects import model_named, names_format, says_too_long
 
 __all__ = ["BASE_URL_HINT", "BILLED_HINT", "GATEWAY_HINT", "GATEWAY_TIMEOUT_HINT", "OPERATOR_HINT", "hint_for"]
 
@@ -62,6 +61,8 @@ def hint_for(kind: type[APIError], message: str, *, retry_after_s: float | None)
         message: The relay's own words, which may name the model or the format.
         retry_after_s: Seconds that the relay asked to wait, or None.
     """
+    from zhongzhuan_audio.protocol.subjects import model_named, names_format, says_too_long
+
     if kind is ModelUnavailableError:
         model = model_named(message)
         named = f"the model {model}" if model else "this model"

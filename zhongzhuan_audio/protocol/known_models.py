@@ -74,14 +74,15 @@ def check_model_takes(model: str, response_format: str, fields: Collection[str])
         raise ConfigurationError(f"{model} does not take {field}", hint=_hint(others))
 
 
-def timed_format(model: str, response_format: str) -> str:
+def timed_format(model: str, response_format: str, *, words: bool = False) -> str:
     """Return the format that has times for one that has none, where a model may give it; else the same.
 
     Args:
         model: Its name; one that is not known takes everything.
         response_format: What is asked for.
+        words: Whether words are to have times, too, which subtitles do not tell.
     """
-    if response_format not in {"json", "text"}:
+    if response_format not in ({"json", "text", "srt", "vtt"} if words else {"json", "text"}):
         return response_format
     formats = _MODELS[model].formats if model in _MODELS else ("verbose_json",)
     return next((timed for timed in ("verbose_json", "diarized_json") if timed in formats), response_format)

@@ -30,7 +30,6 @@ from zhongzhuan_audio.protocol.gateways import is_never_said, is_written_by_gate
 from zhongzhuan_audio.protocol.headers import request_id
 from zhongzhuan_audio.protocol.transcript import structure_transcription
 from zhongzhuan_audio.protocol.unusable import broken_error, page_error
-from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
 
 __all__ = ["decode_transcription"]
 
@@ -89,14 +88,16 @@ def decode_transcription(answer: Answer, *, response_format: str, now: Callable[
         transcription = _from_plain(answer, body, text, response_format)
     else:
         raise broken_error(answer, body, f"status {answer.status} and an answer that is no transcript")
-    return attrs.evolve(transcription, body=body, request_id=request_id(answer.headers))
+    return transcription
 
 
 def _from_object(
     answer: Answer, body: str, value: Mapping[str, Any], response_format: str, now: Callable[[], datetime]
 ) -> Transcription:
     fields = _transcript_fields(value)
-    transcription = None if fields is None else structure_transcription(fields)
+    transcription = (
+        None if fields is None else structure_transcription(fields, body=body, request_id=request_id(answer.headers))
+    )
     has_words = transcription is not None and bool(transcription.text or transcription.segments)
     if _says_error(value, has_words=has_words, has_transcript=transcription is not None):
         from zhongzhuan_audio.protocol.classify import error_in_success
@@ -117,6 +118,8 @@ def _from_object(
     found = _from_text(answer, body, transcription.text, response_format, now)
     if _JSON_OBJECT.match(transcription.text):
         return found
+    if not found.segments and found.text == transcription.text:
+        return transcription
     return attrs.evolve(transcription, text=found.text, segments=found.segments)
 
 
@@ -180,7 +183,10 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     timing = _TIMING.search(words)
     if timing is None:
         header_only = words.startswith("WEBVTT")
-        return Transcription(text="" if header_only else words)
+        text = "" if header_only else words
+        return Transcription(text=text, body=body, request_id=request_id(answer.headers))
+    from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
+
     # Asked for WebVTT, a relay may lose the header; SubRip is told from it by the comma before the milliseconds.
     vtt = words.startswith("WEBVTT") or (response_format == "vtt" and timing[1] != ",")
     cues = [cue for cue in (parse_vtt if vtt else parse_srt)(words) if cue.text.strip()]
@@ -189,6 +195,9 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     return Transcription(
         text=join_texts(line for cue in cues for line in cue.text.splitlines()),
         segments=tuple(
-            Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip()) for number, cue in enumerate(cues)
+            Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip(), speaker=cue.speaker)
+            for number, cue in enumerate(cues)
         ),
+        body=body,
+        request_id=request_id(answer.headers),
     )

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 from zhongzhuan_audio.advice import Advice
-from zhongzhuan_audio.audio import HEAD_BYTES, describe_other, sniff
+from zhongzhuan_audio.audio import HEAD_BYTES, sniff
+from zhongzhuan_audio.audio.others import describe_other
 from zhongzhuan_audio.errors import (
     APIError,
     BadRequestError,

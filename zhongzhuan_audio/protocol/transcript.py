@@ -16,15 +16,19 @@ __all__ = ["structure_transcription"]
 _INFINITY = float("inf")
 
 
-def structure_transcription(fields: Mapping[str, Any]) -> Transcription:
+def structure_transcription(
+    fields: Mapping[str, Any], *, body: str = "", request_id: str | None = None
+) -> Transcription:
     """Return the transcript that an object of the shape ``verbose_json`` (or any subset of it) holds.
 
     Numbers may be strings; NaN and infinite numbers count as absent. Of a segment or word, a start before 0 becomes 0
     and an end before its start becomes the start; without an ``id`` a segment is numbered by its place. Names that are
-    not known are passed over. `body`, `request_id` and `attempts` are the caller's to fill in.
+    not known are passed over. `attempts` are the caller's to fill in.
 
     Args:
         fields: The object; ``text``, where it has one, is a string.
+        body: The answer verbatim.
+        request_id: The relay's own id of the request.
     """
     get = fields.get
     return Transcription(
@@ -35,6 +39,8 @@ def structure_transcription(fields: Mapping[str, Any]) -> Transcription:
         words=_words(get("words")),
         logprobs=_logprobs(get("logprobs")),
         usage=_usage(get("usage")),
+        body=body,
+        request_id=request_id,
     )
 
 

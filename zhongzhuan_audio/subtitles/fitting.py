@@ -10,7 +10,7 @@ import attrs
 
 from zhongzhuan_audio.errors import ConfigurationError
 from zhongzhuan_audio.subtitles.breaking import Atom, Break, atoms_of, best_parts, width_of
-from zhongzhuan_audio.subtitles.formats import Cue
+from zhongzhuan_audio.subtitles.formats import Cue, name_of, with_name
 from zhongzhuan_audio.subtitles.timing import Clock, PlacedWord, place_words
 
 __all__ = ["Fit", "fit_cues"]
@@ -61,7 +61,14 @@ class Fit:
             raise ConfigurationError("max_lines needs max_chars: a line may be of any length without it")
 
 
-def fit_cues(cues: Sequence[Cue], fit: Fit, words: Sequence[Cue] = (), *, until_s: float | None = None) -> list[Cue]:
+def fit_cues(
+    cues: Sequence[Cue],
+    fit: Fit,
+    words: Sequence[Cue] = (),
+    *,
+    until_s: float | None = None,
+    named: bool = False,
+) -> list[Cue]:
     """Return cues that fit, in the order of their starts.
 
     With `max_chars` a text is broken into balanced lines, and with `max_lines` a cue with more of them is split into
@@ -75,47 +82,51 @@ def fit_cues(cues: Sequence[Cue], fit: Fit, words: Sequence[Cue] = (), *, until_
         fit: What they must fit.
         words: The words of these texts, with their times.
         until_s: Where the recording ends; no cue is made to stand longer. None sets no end.
+        named: Whether the speaker's name is to be the beginning of each text, as in ``Bob: Hello``, and of its first
+            line's length. It has a line of its own where the first word has no room beside it.
 
     Returns:
-        Cues in whole milliseconds.
+        Cues in whole milliseconds, with their speakers; without, where the names are in the texts.
     """
-    usable = [Cue(start := _seconds(cue.start), max(start, _seconds(cue.end)), cue.text) for cue in cues]
+    usable = [attrs.evolve(cue, start=(at := _seconds(cue.start)), end=max(at, _seconds(cue.end))) for cue in cues]
     usable = sorted((cue for cue in usable if cue.text.strip()), key=lambda cue: cue.start)
-    parts = usable
+    parts = [with_name(cue) for cue in usable] if named else usable
     if fit.max_chars is not None:
         placed = place_words(usable, words) if fit.max_lines else [[] for _ in usable]
         parts = [
             part
             for cue, its_words in zip(usable, placed, strict=True)
-            for part in _broken(cue, its_words, words, fit.max_chars, fit.max_lines)
+            for part in _broken(cue, its_words, words, fit, named=named)
         ]
     return _with_room(sorted(parts, key=lambda cue: cue.start), fit, until_s)
 
 
-def _broken(
-    cue: Cue, placed: list[PlacedWord], words: Sequence[Cue], max_chars: int, max_lines: int | None
-) -> Iterator[Cue]:
+def _broken(cue: Cue, placed: list[PlacedWord], words: Sequence[Cue], fit: Fit, *, named: bool) -> Iterator[Cue]:
     """Yield a cue with its text in lines, or several where it needs more of them than there may be."""
-    atoms = atoms_of(cue.text, max_chars)
-    if max_lines is None or len(list(_lengths(atoms, 0, max_chars, max_lines))) == len(atoms):
-        yield Cue(cue.start, cue.end, _in_lines(atoms, max_chars))
+    max_chars, max_lines = fit.max_chars or _MIN_CHARS, fit.max_lines
+    name = f"{who}:" if named and (who := name_of(cue)) else ""
+    speaker = None if named else cue.speaker
+    beside = width_of(name) + 1 if name else 0
+    atoms = atoms_of(cue.text, max(_MIN_CHARS, max_chars - beside) if max_lines == 1 else max_chars)
+    if max_lines is None or len(list(_lengths(atoms, 0, max_chars, max_lines, beside))) == len(atoms):
+        yield Cue(cue.start, cue.end, _in_lines(atoms, max_chars, name), speaker)
         return
     clock = Clock(cue, placed, words)
-    for begin, end in _split(atoms, clock, max_chars, max_lines):
+    for begin, end in _split(atoms, clock, max_chars, max_lines, beside):
         start_s = cue.start if begin == 0 else clock.begin_of(atoms[begin].at)
         end_s = cue.end if end == len(atoms) else clock.end_of(_end(atoms[end - 1]))
-        yield Cue(start_s, max(start_s, end_s), _in_lines(atoms[begin:end], max_chars))
+        yield Cue(start_s, max(start_s, end_s), _in_lines(atoms[begin:end], max_chars, name), speaker)
 
 
-def _split(atoms: Sequence[Atom], clock: Clock, max_chars: int, max_lines: int) -> list[tuple[int, int]]:
+def _split(atoms: Sequence[Atom], clock: Clock, max_chars: int, max_lines: int, beside: int) -> list[tuple[int, int]]:
     """Part atoms into as few cues as hold them, of like lengths, with breaks where speech has them."""
     before = _widths(atoms)
-    room = max_chars * max_lines
+    room = max(1, max_chars * max_lines - beside)
     breaks = [_cost_of_break(atoms, clock, end) for end in range(1, len(atoms))]
-    ideal = before[-1] / math.ceil(before[-1] / room)
+    ideal = before[-1] / max(1, math.ceil(before[-1] / room))
 
     def costs(begin: int) -> Iterator[float]:
-        for length in _lengths(atoms, begin, max_chars, max_lines):
+        for length in _lengths(atoms, begin, max_chars, max_lines, beside):
             end = begin + length
             uneven = (before[end] - before[begin] - ideal) / room
             yield _MUCH + uneven**2 + (breaks[end - 1] if end < len(atoms) else 0)
@@ -130,8 +141,11 @@ def _cost_of_break(atoms: Sequence[Atom], clock: Clock, end: int) -> float:
     )
 
 
-def _in_lines(atoms: Sequence[Atom], max_chars: int) -> str:
-    """Return the text of atoms in as few lines as hold it, of like lengths."""
+def _in_lines(atoms: Sequence[Atom], max_chars: int, name: str) -> str:
+    """Return the text of atoms, behind a name where there is one, in as few lines as hold it, of like lengths."""
+    if name:
+        first = Atom(name, 0, "", "inside", width_of(name))
+        atoms = [first, attrs.evolve(atoms[0], glue=" "), *atoms[1:]]
     before = _widths(atoms)
     ideal = before[-1] / math.ceil(before[-1] / max_chars) if before[-1] else 0
 
@@ -151,10 +165,17 @@ def _in_lines(atoms: Sequence[Atom], max_chars: int) -> str:
     )
 
 
-def _lengths(atoms: Sequence[Atom], begin: int, max_chars: int, max_lines: int) -> Iterator[int]:
-    """Yield 1, 2 and so on, as many atoms from `begin` on as fit in so many lines; at least 1."""
-    lines, width = 1, atoms[begin].width
+def _lengths(atoms: Sequence[Atom], begin: int, max_chars: int, max_lines: int, beside: int = 0) -> Iterator[int]:
+    """Yield 1, 2 and so on, as many atoms from `begin` on as fit in so many lines; at least 1.
+
+    Of the first line, as much as `beside` is taken by a name and the blank after it.
+    """
+    lines, width = 1, beside + atoms[begin].width
+    if beside and width > max_chars:
+        lines, width = 2, atoms[begin].width
     yield 1
+    if lines > max_lines:
+        return
     for at in range(begin + 1, len(atoms)):
         width += len(atoms[at].glue) + atoms[at].width
         if width > max_chars:
@@ -189,7 +210,7 @@ def _with_room(cues: Sequence[Cue], fit: Fit, until_s: float | None) -> list[Cue
             if latest is None and until_s is not None:
                 bounds.append(round(_seconds(until_s) * 1000))
             end = max(end, min(bounds))
-        fitted.append(Cue(start / 1000, end / 1000, cue.text))
+        fitted.append(Cue(start / 1000, end / 1000, cue.text, cue.speaker))
     return fitted
 
 

@@ -14,7 +14,7 @@ from html.entities import html5
 
 import attrs
 
-__all__ = ["Cue", "parse_srt", "parse_vtt", "render_srt", "render_vtt"]
+__all__ = ["Cue", "name_of", "parse_srt", "parse_vtt", "render_srt", "render_vtt", "with_name"]
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -25,6 +25,7 @@ _INDEX_LINE = re.compile(r"\s*[-#]?[0-9]+(?:\.[0-9]*|[:)])?\s*")
 _VTT_ASIDE = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 # Stopping at the next "<" keeps a row of unclosed tags linear, and leaves "a < b" alone.
 _VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|ruby|rt|lang)(?:[.\s][^<>]*)?>|<[0-9]+:[0-9:.]+>")
+_VTT_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>]*)>")
 # Python refuses to read a number of some thousand digits, so no more than a code point can have.
 _VTT_ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]*);")
 
@@ -42,6 +43,8 @@ class Cue:
     """Seconds; never before `start`."""
     text: str
     """May have several lines."""
+    speaker: str | None = None
+    """Who says it; None where that is not known."""
 
 
 def render_srt(cues: Iterable[Cue]) -> str:
@@ -49,12 +52,12 @@ def render_srt(cues: Iterable[Cue]) -> str:
 
     Times are rounded to the millisecond; one that is negative or not a number becomes 0, and an end before its start
     becomes the start. Blanks around a line and blank lines are dropped, a cue without text is left out, and a NUL
-    becomes U+FFFD. SubRip has no escapes, so the arrow ``-->`` in a text becomes ``->``: readers would
-    take its line for a new cue.
+    becomes U+FFFD. A speaker's name stands before the text, as in ``Bob: Hello``. SubRip has no escapes, so the arrow
+    ``-->`` in a text becomes ``->``: readers would take its line for a new cue.
     """
     blocks = (
         f"{number}\n{_stamp(start, ',')} --> {_stamp(end, ',')}\n{_SRT_ARROW.sub('->', text)}\n\n"
-        for number, (start, end, text) in enumerate(_printable(cues), start=1)
+        for number, (start, end, text, _) in enumerate(_printable(map(with_name, cues)), start=1)
     )
     return "".join(blocks)
 
@@ -63,13 +66,26 @@ def render_vtt(cues: Iterable[Cue]) -> str:
     """Return cues as WebVTT.
 
     Times, blanks, blank lines, empty cues and NULs are treated as in `render_srt`; ``&``, ``<`` and ``>`` are escaped,
-    so that a text is never read as markup.
+    so that a text is never read as markup. A speaker's name is in a voice tag before the text: ``<v Bob>Hello``.
     """
     blocks = (
-        f"{_stamp(start, '.')} --> {_stamp(end, '.')}\n{text.translate(_VTT_ESCAPES)}\n\n"
-        for start, end, text in _printable(cues)
+        f"{_stamp(start, '.')} --> {_stamp(end, '.')}\n{_voice(who)}{text.translate(_VTT_ESCAPES)}\n\n"
+        for start, end, text, who in _printable(cues)
     )
     return "WEBVTT\n\n" + "".join(blocks)
+
+
+def name_of(cue: Cue) -> str:
+    """Return the speaker's name without what cannot stand in one: line ends, which any blanks may be, and NUL."""
+    return " ".join((cue.speaker or "").replace("\0", "\ufffd").split())
+
+
+def with_name(cue: Cue) -> Cue:
+    """Return a cue whose speaker's name, where it has one and a text, is the beginning of that text."""
+    who = name_of(cue)
+    if not who or not cue.text.strip():
+        return Cue(cue.start, cue.end, cue.text)
+    return Cue(cue.start, cue.end, f"{who}: {cue.text.lstrip()}")
 
 
 def parse_srt(text: str) -> tuple[Cue, ...]:
@@ -93,7 +109,7 @@ def parse_vtt(text: str) -> tuple[Cue, ...]:
 
     The header, NOTE, STYLE and REGION blocks, identifiers and cue settings are passed over. WebVTT's own tags (``<v
     Bob>``, ``<c.loud>``, ``<00:01.000>``, ``<i>``) are taken out, any other ``<`` is text, and character references
-    are resolved.
+    are resolved. The voice that a whole text is in becomes its `speaker`.
 
     Args:
         text: The file's text; with a byte order mark and any kind of line ends. The header may be missing.
@@ -102,19 +118,23 @@ def parse_vtt(text: str) -> tuple[Cue, ...]:
         Cues in the order of the text, those without text too; empty where no line has times.
     """
     return tuple(
-        Cue(start, end, _plain("\n".join(_without_asides(lines)).strip()))
+        Cue(start, end, _plain(marked := "\n".join(_without_asides(lines)).strip()), _speaker_of(marked))
         for start, end, lines in _timed_blocks(text, vtt=True)
     )
 
 
-def _printable(cues: Iterable[Cue]) -> Iterator[tuple[int, int, str]]:
-    """Yield start, end (ms) and text of each cue that has one, made safe for a format that a blank line ends."""
+def _printable(cues: Iterable[Cue]) -> Iterator[tuple[int, int, str, str]]:
+    """Yield start, end (ms), text and speaker of each cue with a text, safe for a format that a blank line ends."""
     for cue in cues:
         lines = (line.strip() for line in _LINE_END.split(cue.text.replace("\0", "\ufffd")))
         text = "\n".join(line for line in lines if line)
         if text:
             start = _milliseconds(cue.start)
-            yield start, max(start, _milliseconds(cue.end)), text
+            yield start, max(start, _milliseconds(cue.end)), text, name_of(cue)
+
+
+def _voice(name: str) -> str:
+    return f"<v {name.translate(_VTT_ESCAPES)}>" if name else ""
 
 
 def _milliseconds(seconds: float) -> int:
@@ -177,6 +197,14 @@ def _without_asides(lines: list[str]) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     return _VTT_ENTITY.sub(_character, _VTT_TAG.sub("", text))
+
+
+def _speaker_of(marked: str) -> str | None:
+    """Return the name in the voice tag that a text begins with, if all of the text is in it."""
+    first = _VTT_VOICE.match(marked)
+    if first is None or _VTT_VOICE.search(marked, first.end()) or marked.partition("</v>")[2].strip():
+        return None
+    return " ".join(_VTT_ENTITY.sub(_character, first[1]).split()) or None
 
 
 def _character(reference: re.Match[str]) -> str:

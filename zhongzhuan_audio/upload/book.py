@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.protocol.form import Field
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.models import Transcription
 
 __all__ = ["Book"]
 

@@ -8,13 +8,14 @@ import os
 import stat
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import suppress
+from functools import cache
 from mmap import mmap
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 from aiohttp import BodyPartReader
 
-from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, describe_other, sniff, wire_filename
+from zhongzhuan_audio.audio import HEAD_BYTES, AudioFormat, sniff, wire_filename
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
 from zhongzhuan_audio.upload.accepted import ACCEPTED, AsyncReadable, AudioFile, Enclosing, Openable
 from zhongzhuan_audio.upload.book import Book
@@ -33,6 +34,7 @@ from zhongzhuan_audio.upload.readers import (
 from zhongzhuan_audio.upload.spool import chunks_of_async_reader, chunks_of_file, chunks_of_part, spool
 
 if TYPE_CHECKING:
+    from zhongzhuan_audio.audio.damage import Damage
     from zhongzhuan_audio.audio.duration import Probe
 
 __all__ = ["AsyncReadable", "AudioFile", "Enclosing", "OnLost", "Openable", "Source", "open_source"]
@@ -59,6 +61,8 @@ class Source:
     format: AudioFormat | None
     """None where the bytes were not recognised."""
     size_bytes: int
+    _head: bytes = attrs.field(default=b"", alias="head", repr=False)
+    """Its first bytes, where somebody else made it."""
     _open: Callable[[], Reader] = attrs.field(alias="open")
     _close: Callable[[], None] = attrs.field(default=lambda: None, alias="close")
     _on_open: Callable[[], object] = attrs.field(default=lambda: None, alias="on_open")
@@ -114,6 +118,30 @@ class Source:
                 reader.close()
         return None
 
+    async def damage(self) -> Damage | None:
+        """Return what the headers show to be wrong with the recording; None where nothing is, or it cannot be read.
+
+        It is opened only where its first bytes leave a doubt.
+        """
+        if not self._head:
+            return None
+        # To load it takes some milliseconds, once, which the loop need not wait for.
+        find = _find_damage() if _find_damage.cache_info().currsize else await in_thread(_find_damage)
+        with suppress(_BeyondHeadError):
+            return find(self._read_head, self.size_bytes, self.format, self.filename)
+        with suppress(OSError):
+            reader = self._open()
+            try:
+                return await in_thread(find, reader.read_at, self.size_bytes, self.format, self.filename)
+            finally:
+                reader.close()
+        return None
+
+    def _read_head(self, offset: int, size: int) -> bytes:
+        if offset + size > len(self._head):
+            raise _BeyondHeadError
+        return self._head[offset : offset + size]
+
     def changed(self, size: int) -> AudioSourceError:
         """Return the error for a recording that is not as long as announced."""
         verb = "grew" if size > self.size_bytes else "shrank"
@@ -126,6 +154,17 @@ class Source:
     def close(self) -> None:
         """Let go of what was spooled."""
         self._close()
+
+
+class _BeyondHeadError(Exception):
+    """What is to be read is not among the first bytes. Does not leave this module."""
+
+
+@cache
+def _find_damage() -> Callable[..., Damage | None]:
+    from zhongzhuan_audio.audio.damage import find_damage
+
+    return find_damage
 
 
 def _probe(reader: Reader, size_bytes: int, kind: AudioFormat) -> Probe:
@@ -314,8 +353,17 @@ def _look(
         raise AudioSourceError(f"{label} is empty", hint="check that the recording was written", source=label)
     start = bytes(head)
     kind = sniff(start)
-    if kind is None and (other := describe_other(start)) is not None:
-        raise UnsupportedAudioError(f"{label} is {other}, not audio", hint="give a recording", source=label)
+    if kind is None:
+        from zhongzhuan_audio.audio.others import describe_other
+
+        if (other := describe_other(start)) is not None:
+            raise UnsupportedAudioError(f"{label} is {other}, not audio", hint="give a recording", source=label)
     return Source(
-        label=label, filename=wire_filename(name, kind), format=kind, size_bytes=size, open=opener, close=close
+        label=label,
+        filename=wire_filename(name, kind),
+        format=kind,
+        size_bytes=size,
+        head=start,
+        open=opener,
+        close=close,
     )

@@ -9,7 +9,7 @@ import attrs
 
 from zhongzhuan_audio.audio.durations.reading import Probe, Reader
 
-__all__ = ["matroska"]
+__all__ = ["is_mute", "matroska"]
 
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _INFO, _TIMESTAMP_SCALE, _DURATION = 0x1549A966, 0x2AD7B1, 0x4489
@@ -18,6 +18,10 @@ _USUAL_SCALE_NS = 1_000_000
 _USUAL_RATE = 8000
 _FLOATS = {4: ">f", 8: ">d"}
 _LONGEST_HEAD = 12
+_KIND = 0x83
+_VIDEO = 1
+_SOUNDLESS = frozenset((_VIDEO, 0x10, 0x11, 0x12, 0x20, 0x21))
+"""Kinds of tracks that have no sound: video, logo, subtitles, buttons, control, metadata."""
 
 
 @attrs.frozen(kw_only=True)
@@ -44,6 +48,25 @@ def matroska(reader: Reader) -> Probe:
                 return probe
         break
     return probe
+
+
+def is_mute(reader: Reader) -> bool:
+    """Say whether there are pictures and no track that may have sound; False where Tracks is behind the samples."""
+    for top in _elements(reader, 0, reader.size_bytes):
+        for element in _elements(reader, top.at, top.end) if top.id == _SEGMENT else ():
+            if element.id == _CLUSTER:
+                return False
+            if element.id == _TRACKS:
+                kinds = set(_kinds(reader, element))
+                return _VIDEO in kinds and kinds <= _SOUNDLESS
+    return False
+
+
+def _kinds(reader: Reader, tracks: _Element) -> Iterator[int]:
+    for entry in _elements(reader, tracks.at, tracks.end):
+        for element in _elements(reader, entry.at, entry.end) if entry.id == _ENTRY else ():
+            if element.id == _KIND:
+                yield int.from_bytes(reader.all(element.at, 1))
 
 
 def _elements(reader: Reader, at: int, end: int) -> Iterator[_Element]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import attrs
 
-from zhongzhuan_audio.audio.durations.reading import Probe, Reader
+from zhongzhuan_audio.audio.durations.reading import Probe, Reader, UnreadableError
 
-__all__ = ["mp4"]
+__all__ = ["Tracks", "mp4", "tracks"]
 
 _LONG_SIZE = 1
 _TO_THE_END = 0
@@ -21,6 +21,8 @@ _QUICKTIME_2 = 2
 _SEGMENTS = (b"sidx", b"styp", b"moof", b"emsg", b"mdat")
 _INNER = {b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}
 """The way from a track to the description of its samples."""
+_SOUNDLESS = frozenset((b"vide", b"text", b"sbtl", b"subt", b"subp", b"clcp", b"tmcd", b"hint", b"meta"))
+"""Handlers of tracks that surely have no sound; a video may have one of old that holds pictures and sound."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +31,20 @@ class _Box:
     at: int
     """Where what it holds begins."""
     end: int
+    missing: int = 0
+    """How many of its bytes would lie behind the end."""
+
+
+@attrs.frozen(kw_only=True)
+class Tracks:
+    """What the boxes tell of a film's tracks and of their samples."""
+
+    is_mute: bool
+    """Whether there are pictures, and nothing that may be sound."""
+    there_bytes: int
+    """Of samples."""
+    missing_bytes: int
+    """Of samples that the boxes promise, behind the end of the file."""
 
 
 @attrs.define(kw_only=True)
@@ -66,8 +82,44 @@ def _boxes(reader: Reader, at: int, end: int) -> Iterator[_Box]:
             size = end - at
         if size < head_bytes:
             return
-        yield _Box(kind=kind, at=at + head_bytes, end=min(at + size, end))
+        yield _Box(kind=kind, at=at + head_bytes, end=min(at + size, end), missing=max(0, at + size - end))
         at += size
+
+
+def tracks(reader: Reader) -> Tracks | None:
+    """Return what is told of the tracks; None where nothing is, so that no player knows where a sample begins.
+
+    `UnreadableError` where what is there leaves a doubt.
+    """
+    moov: _Box | None = None
+    there = missing = end = 0
+    for box in _boxes(reader, 0, reader.size_bytes):
+        if box.kind == b"mdat":
+            there, missing = there + box.end - box.at, missing + box.missing
+        elif box.kind == b"moov" or (box.kind in (b"free", b"hoov") and _is_hidden_movie(reader, box)):
+            moov = moov or box
+        end = box.end
+    if moov is None and end + 8 <= reader.size_bytes:
+        raise UnreadableError
+    if moov is None:
+        return None
+    inner = list(_boxes(reader, moov.at, moov.end))
+    whole = [box for box in inner if box.kind == b"trak" and not box.missing]
+    if moov.missing and any(box.missing for box in inner):
+        if whole:
+            raise UnreadableError
+        return None
+    kinds = {_handler(reader, box) for box in whole}
+    return Tracks(is_mute=b"vide" in kinds and kinds <= _SOUNDLESS, there_bytes=there, missing_bytes=missing)
+
+
+def _is_hidden_movie(reader: Reader, box: _Box) -> bool:
+    """Say whether a box that counts as empty holds a movie, which players take where they find no other."""
+    return box.end - box.at >= 8 and reader.all(box.at + 4, 4) in (b"mvhd", b"cmov")  # noqa: PLR2004 - a box's head
+
+
+def _handler(reader: Reader, trak: _Box) -> bytes:
+    return next((reader.all(box.at + 8, 4) for box in _descend(reader, trak) if box.kind == b"hdlr"), b"")
 
 
 def _movie(reader: Reader, moov: _Box) -> Probe:

@@ -18,7 +18,7 @@ from zhongzhuan_audio.audio.durations.frames import Step, follows, measure
 from zhongzhuan_audio.audio.durations.reading import READ_BYTES, Probe, Reader
 from zhongzhuan_audio.audio.sniff import HEAD_BYTES
 
-__all__ = ["aac", "mp3", "skip_id3"]
+__all__ = ["aac", "has_frames", "is_other_frame", "mp3", "promised", "skip_id3"]
 
 _ID3 = re.compile(rb"ID3[\x02-\x04].(.)([\x00-\x7f]{4})", re.DOTALL)
 _SYNC = re.compile(rb"\xff[\xe2-\xff](?=..)", re.DOTALL)
@@ -139,8 +139,63 @@ def _first(data: bytes, sync: re.Pattern[bytes], steps_like: Callable[[bytes], S
     return next((at for at in starts if follows(data, at, steps_like(data[at : at + 4]))), None)
 
 
+def has_frames(data: bytes) -> bool:
+    """Say whether two frames follow each other anywhere in data."""
+    for match in _SYNC.finditer(data):
+        at = match.start()
+        step = _steps_like(data[at : at + 4])
+        if (frame := step(data, at)) is not None and step(data, at + frame[0]) is not None:
+            return True
+    return False
+
+
+def is_other_frame(data: bytes) -> bool:
+    """Say whether data may begin with a frame that tells no size here: of layer I, or of a free bit rate."""
+    if len(data) < 4 or data[0] != 0xFF or data[1] < 0xE0:  # noqa: PLR2004 - eleven bits that are set, and a header
+        return False
+    return data[1] >> 1 & 3 == 3 or not data[2] >> 4  # noqa: PLR2004 - layer I
+
+
+def promised(reader: Reader) -> tuple[float, float] | None:
+    """Return how many seconds the index in the first frame promises, and how many there are; None without one.
+
+    Both are the same unless the whole file, tags and all, is smaller than the stream should be: some who write the
+    index count the tags.
+    """
+    start = skip_id3(reader)
+    data = reader.some(start, HEAD_BYTES // 2)
+    frame = _frame(data[:4])
+    told = None if frame is None else _read_index(data[: frame.size], frame)
+    if frame is None or told is None or not told.stream_bytes:
+        return None
+    seconds = told.samples / frame.rate
+    if reader.size_bytes >= told.stream_bytes:
+        return seconds, seconds
+    return seconds, seconds * max(0, reader.size_bytes - start - frame.size) / told.stream_bytes
+
+
+@attrs.frozen(kw_only=True)
+class _Index:
+    """What the index in the first frame tells."""
+
+    samples: int
+    stream_bytes: int
+    """0 where that is not told."""
+
+
 def _index(data: bytes, frame: _Frame, stream_bytes: int) -> tuple[float, bool] | None:
     """Return the seconds that the first frame's index tells, and whether it speaks of this very stream."""
+    told = _read_index(data, frame)
+    if told is None:
+        return None
+    seconds = told.samples / frame.rate
+    if not told.stream_bytes or abs(stream_bytes - told.stream_bytes) <= _SAME_FILE * told.stream_bytes:
+        return seconds, True
+    # Cut off, or several recordings in one file, of which the first tells its own length.
+    return seconds * max(0, stream_bytes) / told.stream_bytes, False
+
+
+def _read_index(data: bytes, frame: _Frame) -> _Index | None:
     xing, lame = 4 + frame.side_bytes, 0
     frames = index_bytes = skipped = 0
     if data[xing : xing + 4] in (b"Xing", b"Info"):
@@ -157,11 +212,7 @@ def _index(data: bytes, frame: _Frame, stream_bytes: int) -> tuple[float, bool] 
         index_bytes, frames = struct.unpack(">II", data[_VBRI_AT + 10 : _VBRI_AT + 18].ljust(8, b"\0"))
     if not frames:
         return None
-    seconds = max(0, frames * frame.samples - skipped) / frame.rate
-    if not index_bytes or abs(stream_bytes - index_bytes) <= _SAME_FILE * index_bytes:
-        return seconds, True
-    # Cut off, or several recordings in one file, of which the first tells its own length.
-    return seconds * max(0, stream_bytes) / index_bytes, False
+    return _Index(samples=max(0, frames * frame.samples - skipped), stream_bytes=index_bytes)
 
 
 def aac(reader: Reader) -> Probe:

@@ -13,13 +13,16 @@ import attrs
 
 from zhongzhuan_audio.audio.durations.reading import Probe, Reader, UnreadableError
 
-__all__ = ["ByteOrder", "WaveFormat", "avi", "chunks", "extent", "wav", "wave_format"]
+__all__ = ["ByteOrder", "WaveFormat", "avi", "chunks", "data_extent", "extent", "is_mute", "wav", "wave_format"]
 
 ByteOrder = Literal["big", "little"]
 
 _WAVE_FORMAT_BYTES = 16
 _LINEAR = (0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE)  # PCM, float, A-law, mu-law, and the extensible form of these
 _STREAMED_BYTES = 0xFFFFFFFF
+_ENDLESS_BYTES = 0x7FFF0000
+"""From here on a size is what a writer puts who does not know it, and cannot come back: as much as may be, signed or
+not, in some cases less the header."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,6 +104,33 @@ def wav(reader: Reader) -> Probe:
             seconds, exact = wave.length(data_bytes, samples if said else 0)
             return Probe(duration_s=seconds, channels=wave.channels, sample_rate=wave.sample_rate, exact=said and exact)
     return Probe()
+
+
+def data_extent(reader: Reader) -> tuple[float, float] | None:
+    """Return how many seconds of samples the header of a wav promises, and how many there are at most.
+
+    Both are the same where it promises nothing certain. None where there are no samples.
+    """
+    order: ByteOrder = "big" if reader.all(0, 4) == b"RIFX" else "little"
+    bytes_per_s = long_bytes = 0
+    for name, at, size in chunks(reader, 12, reader.size_bytes, order):
+        if name == b"fmt ":
+            bytes_per_s = wave_format(reader.some(at, min(size, _WAVE_FORMAT_BYTES)), order).bytes_per_s
+        elif name == b"ds64":
+            long_bytes = int.from_bytes(reader.all(at + 8, 8), order)
+        elif name == b"data":
+            if not bytes_per_s:
+                raise UnreadableError
+            rest = max(0, reader.size_bytes - at)
+            declared = long_bytes if size == _STREAMED_BYTES else 0 if size >= _ENDLESS_BYTES else size
+            return max(declared, rest) / bytes_per_s, rest / bytes_per_s
+    return None
+
+
+def is_mute(reader: Reader) -> bool:
+    """Say whether an avi has pictures, and no stream that may be sound."""
+    kinds = {reader.all(at, 4) for name, at, _ in _avi_headers(reader) if name == b"strh"}
+    return b"vids" in kinds and kinds <= {b"vids", b"txts"}
 
 
 def _only_chunks(reader: Reader, at: int, order: ByteOrder) -> bool:

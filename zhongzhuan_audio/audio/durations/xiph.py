@@ -12,7 +12,7 @@ import attrs
 
 from zhongzhuan_audio.audio.durations.reading import READ_BYTES, Probe, Reader, UnreadableError
 
-__all__ = ["flac", "ogg"]
+__all__ = ["flac", "missing_bytes", "ogg"]
 
 _PAGE_BYTES = 27
 _PAGE_HEAD_BYTES = _PAGE_BYTES + 255
@@ -150,6 +150,13 @@ def _last_granule(reader: Reader, serial: int, known: frozenset[int], start: int
             return None
         end = tail_at + _PAGE_HEAD_BYTES - 1  # a page's header may lie across the cut
     return None
+
+
+def missing_bytes(reader: Reader) -> int:
+    """Return how many bytes of the last page of an ogg are missing; 0 where none are, or no page is near the end."""
+    tail_at = max(0, reader.size_bytes - READ_BYTES)
+    at = reader.some(tail_at, READ_BYTES).rfind(b"OggS")
+    return max(0, _page(reader, tail_at + at).end - reader.size_bytes) if at >= 0 else 0
 
 
 def _whole_page(reader: Reader, at: int) -> _Page | None:
