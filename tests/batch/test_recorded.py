@@ -183,7 +183,7 @@ async def test_a_large_file_is_read_once(relay: LocalRelay, client: AsyncClient,
     os.utime(path, (2e9, 2e9))
     assert not await once()
     os.utime(path, (1e9 + 1, 1e9 + 1))
-    connection.execute("UPDATE digests SET digest=x'00', size=?, mtime_ns=?", (1_600_001, (10**9 + 1) * 10**9))
+    connection.execute("UPDATE digests SET digest=x'00', size=?, mtime_ns=?", (size + 1, (10**9 + 1) * 10**9))
     connection.commit()
     connection.close()
     assert not await once()
