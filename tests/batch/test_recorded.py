@@ -165,7 +165,8 @@ async def test_a_large_file_is_read_once(relay: LocalRelay, client: AsyncClient,
     """Its digest is known by its size and time, unless these say that it has changed, or are too fresh to say."""
     path = tmp_path / "large.mp3"
     path.write_bytes(MP3 * 4000)
-    assert (size := len(MP3) * 4000) > 1 << 20
+    size = len(MP3) * 4000
+    assert size > 1 << 20
     fresh = time.time() + 3600
     os.utime(path, (fresh, fresh))
 

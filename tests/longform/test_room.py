@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.longform import find_suspicious
 from zhongzhuan_audio.longform.reviewing import look_into
 from zhongzhuan_audio.longform.room import silences_in
+from zhongzhuan_audio.longform.suspicion import find_suspicious
 from zhongzhuan_audio.models import Segment, Transcription, Word
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.longform import find_suspicious, snap_to_speech
+from zhongzhuan_audio.longform.snapping import snap_to_speech
+from zhongzhuan_audio.longform.suspicion import find_suspicious
 from zhongzhuan_audio.models import Segment, Transcription, Word
 
 SPEECH = [(1.0, 3.0), (5.0, 8.0)]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.longform import drop_suspicious, find_suspicious, measure_coverage, suspicion
+from zhongzhuan_audio.longform import suspicion
 from zhongzhuan_audio.longform.phantoms import folded
+from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Suspicion, Transcription, Word
 from zhongzhuan_audio.models.text import join_texts
