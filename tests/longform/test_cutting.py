@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zhongzhuan_audio.errors import ConfigurationError
-from zhongzhuan_audio.longform import Piece, plan_pieces
+from zhongzhuan_audio.longform.cutting import Piece, plan_pieces
 
 FUZZ = 1e-6
 

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from zhongzhuan_audio import Attempt, Transcription, UpstreamError
-from zhongzhuan_audio.longform import Piece, Plan, ask_for_pieces
+from zhongzhuan_audio.longform.cutting import Piece, Plan
+from zhongzhuan_audio.longform.pieces import ask_for_pieces
 
 PLAN = Plan(duration=50.0, pieces=tuple(Piece(index=at, start=at * 10.0, end=at * 10.0 + 10.0) for at in range(5)))
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.longform import find_suspicious
 from zhongzhuan_audio.longform.reviewing import look_into
 from zhongzhuan_audio.longform.room import silences_in
+from zhongzhuan_audio.longform.suspicion import find_suspicious
 from zhongzhuan_audio.models import Segment, Transcription, Word
 
 
@@ -54,7 +54,7 @@ def test_words_in_silence_were_not_said():
     text = "Thank you very much."
     whole = transcript(SAID, (9.5, 13.0, text), words=crammed(11.0, 13.0, text))
     (found,) = [each for each in find_suspicious(whole, SPEECH) if each.kind == "silence"]
-    assert (found.segment_id, found.detail) == (1, "0% of its words' time is speech")
+    assert (found.segment_id, found.detail) == (1, "4 words in 0.00 s of speech, and no more of it is theirs")
 
 
 def test_what_was_said_late_is_not_suspected():
@@ -126,3 +126,26 @@ def test_it_goes_by_speech_alone(parts, spoken):
     whole = transcript(*timed, words=crammed(0, 55, "Now then") if spoken else ())
     assert silences_in(whole, []).keys() == set(range(len(timed)))
     silences_in(whole, sorted((start, start + length) for start, length in spoken)[:1])
+
+
+def test_a_segment_in_place_of_several_is_told():
+    """Whose words take three seconds more than at half the pace of the others."""
+    sentence = "He was not an ill-disposed young man."
+    said = [(at, at + 3.0, sentence) for at in (0.0, 4.0, 8.0)]
+    whole = transcript(*said, (12.0, 22.0, sentence))
+    speech = [(0.0, 3.0), (4.0, 7.0), (8.0, 11.0), (12.0, 22.0)]
+    assert look_into(whole, speech).coverage.sparse == ((12.0, 22.0),)
+    assert look_into(whole, [*speech[:3], (12.0, 20.0)]).coverage.sparse == ()
+    assert (
+        look_into(transcript(*said[:2], (12.0, 30.0, "Yes.")), [(0.0, 3.0), (4.0, 7.0), (12.0, 30.0)]).coverage.sparse
+        == ()
+    )
+
+
+def test_an_invention_at_the_end_of_speech_is_one():
+    """Without times of words: the last sound of what was said before is not its own."""
+    whole = transcript((0.0, 10.0, SAID[2]), (10.0, 12.0, "Thank you very much."))
+    assert [(each.kind, each.segment_id) for each in find_suspicious(whole, [(0.2, 10.24)])] == [
+        ("silence", 1),
+        ("phantom", 1),
+    ]

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhongzhuan_audio.errors import Attempt, UpstreamError
-from zhongzhuan_audio.longform import Piece, plan_pieces, stitch, tokens
+from zhongzhuan_audio.longform import tokens
+from zhongzhuan_audio.longform.cutting import Piece, plan_pieces
+from zhongzhuan_audio.longform.stitching import stitch
 from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Logprob, Segment, Transcription, Usage, Word
 from zhongzhuan_audio.models.text import join_texts

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhongzhuan_audio.longform import drop_suspicious, find_suspicious, measure_coverage, suspicion
+from zhongzhuan_audio.longform import suspicion
 from zhongzhuan_audio.longform.phantoms import folded
+from zhongzhuan_audio.longform.suspicion import drop_suspicious, find_suspicious, measure_coverage
 from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Suspicion, Transcription, Word
 from zhongzhuan_audio.models.text import join_texts
@@ -233,7 +234,7 @@ def test_coverage_is_what_is_left_of_speech(segments, speech):
         for segment in segments:
             assert not segment.text.strip() or segment.end <= begin or end <= segment.start
     everything = Transcription(text="", segments=(Segment(id=0, start=0, end=100, text="x"),))
-    assert measure_coverage(everything, speech) == attrs.evolve(found, completeness=1.0, uncovered=())
+    assert measure_coverage(everything, speech) == attrs.evolve(found, completeness=1.0, uncovered=(), sparse=())
 
 
 def test_short_words_with_pauses_between_them_are_missed_as_one():

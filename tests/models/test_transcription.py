@@ -322,7 +322,7 @@ def test_dict_has_what_was_found_about_the_whole() -> None:
                 "dropped": False,
             }
         ],
-        "coverage": {"completeness": 0.5, "speech_s": 3.0, "uncovered": [[1.0, 2.5]], "refilled": []},
+        "coverage": {"completeness": 0.5, "speech_s": 3.0, "uncovered": [[1.0, 2.5]], "sparse": [], "refilled": []},
     }
 
 

@@ -59,15 +59,18 @@ def findings_of(transcription: Transcription) -> str | None:
         parts.append(f"{_count(coverage.refilled, 'stretch', 'stretches')} refilled")
     if coverage is not None and coverage.uncovered:
         parts.append(f"{coverage.completeness:.1%} of the speech has text, {_count(coverage.uncovered, 'gap')}")
+    if coverage is not None and coverage.sparse:
+        parts.append(f"{_count(coverage.sparse, 'segment')} with far less text than speech")
     return "; ".join(parts) or None
 
 
 def _preparation(made: Preparation) -> Iterator[str]:
     """Give what there is to say of what was done to a recording."""
     if made.reason == "channels" and made.channel_count == 1:
-        yield "it has one channel, and was sent as one"
+        yield "it has one channel, and was sent as one" if made.pieces else "it has one channel"
     if made.same_channels:
-        yield "its channels are all the same, and were sent as one"
+        same = "its channels are all the same"
+        yield f"{same}, and were sent as one" if made.pieces else same
     if not made.pieces:
         yield "nobody speaks in it, and nothing was sent"
         return

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.longform import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.closing import Closing
+from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.needs import Lengths
 from zhongzhuan_audio.models import Coverage, Preparation, Span, Transcription
 from zhongzhuan_audio.options import Preparing

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from zhongzhuan_audio.batch import Budget, Files, OnOutcome, Outcomes, SharedOptions, TranslationOptions
-from zhongzhuan_audio.batch.recorded import TRANSLATION
-from zhongzhuan_audio.client.many import Fields, ManyCalls, Work
-from zhongzhuan_audio.protocol.request import transcription_fields, translation_fields
-from zhongzhuan_audio.upload.references import list_references
+from zhongzhuan_audio.client.recordings import RecordingCalls
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.batch import Budget, Files, OnOutcome, Outcomes, SharedOptions, TranslationOptions
+    from zhongzhuan_audio.client.many import Many
 
 __all__ = ["BatchCalls"]
 
 
-def _transcription_fields(options: Mapping[str, Any]) -> Fields:
-    sent = dict(options)
-    references = list_references(sent.pop("known_speaker_references", None))
-    return transcription_fields(**sent, speaker_references=len(references)), references
-
-
-_TRANSCRIBING = Work(
-    name="transcribe_many",
-    method="transcribe",
-    options=SharedOptions.__optional_keys__,
-    fields=_transcription_fields,
-)
-_TRANSLATING = Work(
-    name="translate_many",
-    method="translate",
-    options=TranslationOptions.__optional_keys__,
-    fields=lambda options: (translation_fields(**options), ()),
-    mark=(TRANSLATION,),
-)
-
-
-class BatchCalls(ManyCalls):
+class BatchCalls(RecordingCalls):
     """What is done to many recordings at once."""
 
     @asynccontextmanager
@@ -97,8 +76,10 @@ class BatchCalls(ManyCalls):
             TypeError: `transcribe` has no such option; nothing was sent.
             Exception: What the input raises, when what was taken before is at its end.
         """
-        async with self._ask_for_many(
-            _TRANSCRIBING,
+        from zhongzhuan_audio.client.many import TRANSCRIBING
+
+        async with self._many().ask(
+            TRANSCRIBING,
             files,
             concurrency=concurrency,
             ordered=ordered,
@@ -149,8 +130,10 @@ class BatchCalls(ManyCalls):
                 cancelled when that is met.
             Exception: What the input raises, when what was taken before is at its end.
         """
-        async with self._ask_for_many(
-            _TRANSLATING,
+        from zhongzhuan_audio.client.many import TRANSLATING
+
+        async with self._many().ask(
+            TRANSLATING,
             files,
             concurrency=concurrency,
             ordered=ordered,
@@ -161,3 +144,19 @@ class BatchCalls(ManyCalls):
             options=options,
         ) as outcomes:
             yield outcomes
+
+    def _many(self) -> Many:
+        from zhongzhuan_audio.client.many import Hands, Many
+
+        return Many(
+            Hands(
+                limits=self._limits,
+                retry=self._retry,
+                is_local=self._relay is not None,
+                is_closed=lambda: self._closed,
+                check_usable=self._check_usable,
+                open_source=self._open_source,
+                need_of=self._need_of,
+                methods={"transcribe": self.transcribe, "translate": self.translate},
+            )
+        )

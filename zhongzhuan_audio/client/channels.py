@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, nothing_said, unread
-from zhongzhuan_audio.client.prepared import PreparedCalls
+from zhongzhuan_audio.client.prepared import Preparer
 from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
 from zhongzhuan_audio.longform.closing import plan_closing
@@ -25,13 +25,13 @@ from zhongzhuan_audio.upload.source import Source
 if TYPE_CHECKING:
     from zhongzhuan_audio.media.preparing import Heard
 
-__all__ = ["ChannelCalls"]
+__all__ = ["ChannelPreparer"]
 
 
-class ChannelCalls(PreparedCalls):
+class ChannelPreparer(Preparer):
     """The way of a recording whose channels are apart."""
 
-    async def _ask_by_channel(
+    async def ask_by_channel(
         self,
         source: Source,
         model: str,

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import attrs
 
-from zhongzhuan_audio.batch import Budget, Files, Job, OnOutcome, Outcomes, Place, run
+from zhongzhuan_audio.batch import (
+    Budget,
+    Files,
+    Job,
+    OnOutcome,
+    Outcomes,
+    Place,
+    SharedOptions,
+    TranslationOptions,
+    run,
+)
 from zhongzhuan_audio.batch.bar import load_bar, shown
 from zhongzhuan_audio.batch.booked import Booked, Kept
 from zhongzhuan_audio.batch.job import checked_names, lasting
-from zhongzhuan_audio.batch.recorded import LOCAL, digested, fuller_keys, marks_of, recorded, unlistened
-from zhongzhuan_audio.client.recordings import RecordingCalls
+from zhongzhuan_audio.batch.recorded import LOCAL, TRANSLATION, digested, fuller_keys, marks_of, recorded, unlistened
 from zhongzhuan_audio.client.script import check_script, in_script
-from zhongzhuan_audio.config import RetryPolicy, check_callable, check_kind
+from zhongzhuan_audio.config import Limits, RetryPolicy, check_callable, check_kind
 from zhongzhuan_audio.errors import ConfigurationError, JournalError, ZhongzhuanError
 from zhongzhuan_audio.journal import Journal, key_of
 from zhongzhuan_audio.media.extra import check_media
@@ -24,15 +33,15 @@ from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.options import Preparing, check_options
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.known_models import timed_format
-from zhongzhuan_audio.protocol.request import reference_fields
+from zhongzhuan_audio.protocol.request import reference_fields, transcription_fields, translation_fields
 from zhongzhuan_audio.threads import in_thread
-from zhongzhuan_audio.upload.references import SpeakerReference, read_references
+from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
 from zhongzhuan_audio.upload.source import Source
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.audio.duration import Probe
 
-__all__ = ["Fields", "ManyCalls", "Work"]
+__all__ = ["TRANSCRIBING", "TRANSLATING", "Hands", "Many", "Work"]
 
 Fields: TypeAlias = tuple[tuple[Field, ...], tuple[SpeakerReference, ...]]
 """What options go out as, and the speakers' references among them, which are to be read."""
@@ -61,6 +70,53 @@ class Work:
     """What a journal's key holds beside the fields, so that no other work's answer is taken for this one's."""
 
 
+def _transcription_fields(options: Mapping[str, Any]) -> Fields:
+    sent = dict(options)
+    references = list_references(sent.pop("known_speaker_references", None))
+    return transcription_fields(**sent, speaker_references=len(references)), references
+
+
+TRANSCRIBING = Work(
+    name="transcribe_many",
+    method="transcribe",
+    options=SharedOptions.__optional_keys__,
+    fields=_transcription_fields,
+)
+TRANSLATING = Work(
+    name="translate_many",
+    method="translate",
+    options=TranslationOptions.__optional_keys__,
+    fields=lambda options: (translation_fields(**options), ()),
+    mark=(TRANSLATION,),
+)
+
+
+class NeedOf(Protocol):
+    """Tells why a recording cannot go out as it is; None where it can."""
+
+    def __call__(
+        self, source: Source, duration_s: float | None, model: str, preparing: Preparing
+    ) -> Awaitable[object | None]:
+        """Look at it."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Hands:
+    """What a client lends to whoever asks for many recordings."""
+
+    limits: Limits
+    retry: RetryPolicy
+    is_local: bool
+    """Whether a model on this machine is asked."""
+    is_closed: Callable[[], bool]
+    check_usable: Callable[[], None]
+    open_source: Callable[[object, str | None, RetryPolicy], Awaitable[Source]]
+    need_of: NeedOf
+    methods: Mapping[str, Callable[..., Awaitable[Transcription]]]
+    """The calls for one recording, by name."""
+
+
 @attrs.frozen(kw_only=True)
 class _Asking:
     """What all recordings of a call have in common."""
@@ -76,11 +132,18 @@ class _Asking:
     """Whether a recording's length matters."""
 
 
-class ManyCalls(RecordingCalls):
-    """The way that many recordings go."""
+class Many:
+    """The way that many recordings go.
+
+    Args:
+        hands: The client's.
+    """
+
+    def __init__(self, hands: Hands) -> None:
+        self._hands = hands
 
     @asynccontextmanager
-    async def _ask_for_many(
+    async def ask(
         self,
         work: Work,
         files: Files,
@@ -93,6 +156,7 @@ class ManyCalls(RecordingCalls):
         journal: str | os.PathLike[str] | None,
         options: Mapping[str, Any],
     ) -> AsyncIterator[Outcomes]:
+        """Ask for many recordings, and give what came of each; as `AsyncClient.transcribe_many`."""
         shared = lasting(checked_names(work.name, options, work.options))
         _check_files(files)
         _check_concurrency(concurrency)
@@ -101,7 +165,7 @@ class ManyCalls(RecordingCalls):
         check_kind("budget", budget, Budget, "a Budget")
         check_callable("on_progress", on_progress)
         check_kind("journal", journal, (str, os.PathLike), "a path")
-        self._check_usable()
+        self._hands.check_usable()
         check_options(timeouts=shared.get("timeouts"), retry=shared.get("retry"))
         fields, references = _fields_of(work, shared)
         await check_script(shared.get("script"))
@@ -116,14 +180,14 @@ class ManyCalls(RecordingCalls):
                 work=work,
                 shared=shared,
                 fields=fields + reference_fields(read),
-                mark=work.mark if self._relay is None else (*work.mark, LOCAL),
+                mark=(*work.mark, LOCAL) if self._hands.is_local else work.mark,
                 journal=None if journal is None else await stack.enter_async_context(Journal(journal)),
                 measured=on_progress is not None or budget is not None,
             )
             outcomes = run(
                 files,
                 lambda job, place: self._ask_for(asking, job, place),
-                concurrency=(most := concurrency or self._limits.max_concurrency),
+                concurrency=(most := concurrency or self._hands.limits.max_concurrency),
                 beside=(most + 1) // 2,
                 ordered=ordered,
                 on_progress=on_progress,
@@ -134,7 +198,7 @@ class ManyCalls(RecordingCalls):
 
     def _ending(self, error: ZhongzhuanError | OSError) -> Exception | None:
         """Return what is to be raised in the end where no further recording could fare better; else None."""
-        if self._closed:
+        if self._hands.is_closed():
             return ConfigurationError("this client was closed before all was asked for", hint="make a new one")
         return error if isinstance(error, JournalError) else None
 
@@ -151,7 +215,7 @@ class ManyCalls(RecordingCalls):
         if journal is not None and job.options:
             fields, references = _fields_of(work, options)
             fields += reference_fields(await read_references(references))
-        source = await self._open_source(job.file, options.pop("filename", None), policy)
+        source = await self._hands.open_source(job.file, options.pop("filename", None), policy)
         try:
             if journal is None:
                 return await self._send_source(asking, source, options, place, None)
@@ -188,7 +252,7 @@ class ManyCalls(RecordingCalls):
         # No kind of recording that callers have, but one that is taken all the same.
         opened = attrs.evolve(source, on_open=place.tell_sent, on_lost=place.on_lost, book=Booked(place, kept))
         try:
-            transcription: Transcription = await getattr(self, asking.work.method)(opened, **options)
+            transcription = await self._hands.methods[asking.work.method](opened, **options)
         finally:
             place.leave()
         return transcription
@@ -198,10 +262,10 @@ class ManyCalls(RecordingCalls):
         preparing = Preparing.of(options)
         if preparing.skips_all:
             return True
-        return await self._need_of(source, audio_s, options.get("model", "whisper-1"), preparing) is not None
+        return await self._hands.need_of(source, audio_s, options.get("model", "whisper-1"), preparing) is not None
 
     def _policy_of(self, options: Mapping[str, Any]) -> RetryPolicy:
-        policy = options.get("retry") or self._retry
+        policy = options.get("retry") or self._hands.retry
         check_kind("retry", policy, RetryPolicy, "a RetryPolicy")
         return policy
 

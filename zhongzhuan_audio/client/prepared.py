@@ -19,19 +19,12 @@ from zhongzhuan_audio.client.asking import (
     unread,
     with_prompt,
 )
-from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.events import Decoding
-from zhongzhuan_audio.longform import (
-    AskForPiece,
-    Piece,
-    Plan,
-    ask_for_pieces,
-    flag,
-    pieces_to_ask,
-    review,
-)
-from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, may_be_too_long, need_of, rate_of
-from zhongzhuan_audio.longform.pieces import Turns
+from zhongzhuan_audio.config import AudioLimits, Limits
+from zhongzhuan_audio.events import Decoding, OnEvent
+from zhongzhuan_audio.longform.cutting import Piece, Plan
+from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of, rate_of
+from zhongzhuan_audio.longform.pieces import AskForPiece, Turns, ask_for_pieces, pieces_to_ask
+from zhongzhuan_audio.longform.reviewing import flag, review
 from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
@@ -41,34 +34,30 @@ from zhongzhuan_audio.upload.source import Source
 if TYPE_CHECKING:
     from zhongzhuan_audio.media.preparing import Heard
 
-__all__ = ["PreparedCalls"]
+__all__ = ["Preparer"]
 
 _AT_ONCE = 8
 """Pieces of a recording that are encoded and asked for side by side."""
 
 
-class PreparedCalls(ClientCore):
-    """The way of a recording that has to be made ready first."""
+class Preparer:
+    """The way of a recording that has to be made ready first, or listened to.
 
-    def _is_untouched(self, preparing: Preparing) -> bool:
-        """Say whether a recording goes out as it is, whatever it is."""
-        return preparing.prepare == "never" or self._relay is not None
+    Args:
+        audio_limits: What the relays take in one request.
+        limits: How much is asked of them at once.
+        on_event: Told how far a recording is decoded.
+    """
 
-    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
-        """Return why a recording cannot go out as it is; None where it can, or must."""
-        if self._is_untouched(preparing):
-            return None
-        limits = self._audio_limits
-        may_be_long = duration_s is None and may_be_too_long(source.format, source.size_bytes, model, limits)
-        if may_be_long and (found := await source.probe()) is not None:
-            duration_s = found.duration_s
-        always = preparing.prepare == "always"
-        return need_of(source.format, source.size_bytes, duration_s, model, limits, always=always)
+    def __init__(self, audio_limits: AudioLimits, limits: Limits, on_event: OnEvent | None) -> None:
+        self._audio_limits = audio_limits
+        self._limits = limits
+        self._on_event = on_event
 
-    async def _ask_prepared(
+    async def ask_prepared(
         self,
-        source: Source,
         need: Need,
+        source: Source,
         model: str,
         fields: Sequence[Field],
         preparing: Preparing,
@@ -165,7 +154,7 @@ class PreparedCalls(ClientCore):
             may_ask=may_ask(asking.source),
         )
 
-    async def _ask_heard(
+    async def ask_heard(
         self,
         source: Source,
         model: str,

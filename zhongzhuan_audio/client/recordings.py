@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import attrs
 
-from zhongzhuan_audio.client.channels import ChannelCalls
 from zhongzhuan_audio.client.damaged import with_damage
 from zhongzhuan_audio.client.script import in_script
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.longform import flag
+from zhongzhuan_audio.core import ClientCore
+from zhongzhuan_audio.longform.needs import Need, may_be_too_long, need_of
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Channels, Context, Prepare, Preparing, utc_now
@@ -40,7 +40,7 @@ from zhongzhuan_audio.upload.source import AudioFile, Source
 __all__ = ["RecordingCalls"]
 
 
-class RecordingCalls(ChannelCalls):
+class RecordingCalls(ClientCore):
     """What is done to recordings."""
 
     async def transcribe(
@@ -302,17 +302,44 @@ class RecordingCalls(ChannelCalls):
             )
 
         async def ask_somehow() -> Transcription:
+            asked = (upload.source, model, fields, preparing, ask_for, on_progress)
             if preparing.channels is not None:
-                return await self._ask_by_channel(upload.source, model, fields, preparing, ask_for, on_progress)
+                from zhongzhuan_audio.client.channels import ChannelPreparer
+
+                return await ChannelPreparer(self._audio_limits, self._limits, self._on_event).ask_by_channel(*asked)
             need = await self._need_of(upload.source, upload.audio_s, model, preparing)
-            if need is not None:
-                return await self._ask_prepared(upload.source, need, model, fields, preparing, ask_for, on_progress)
-            if preparing.listens or preparing.skip_silence:
-                return await self._ask_heard(upload.source, model, fields, preparing, ask_for, on_progress)
-            return await flag(await ask(upload))
+            if need is not None or preparing.listens or preparing.skip_silence:
+                from zhongzhuan_audio.client.prepared import Preparer
+
+                preparer = Preparer(self._audio_limits, self._limits, self._on_event)
+                return await (preparer.ask_heard(*asked) if need is None else preparer.ask_prepared(need, *asked))
+            return await _flagged(await ask(upload))
 
         try:
             damage = None if self._is_untouched(preparing) else await check_sound(upload.source)
             return with_damage(await ask_somehow(), damage)
         finally:
             upload.source.close()
+
+    def _is_untouched(self, preparing: Preparing) -> bool:
+        """Say whether a recording goes out as it is, whatever it is."""
+        return preparing.prepare == "never" or self._relay is not None
+
+    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
+        """Return why a recording cannot go out as it is; None where it can, or must."""
+        if self._is_untouched(preparing):
+            return None
+        limits = self._audio_limits
+        may_be_long = duration_s is None and may_be_too_long(source.format, source.size_bytes, model, limits)
+        if may_be_long and (found := await source.probe()) is not None:
+            duration_s = found.duration_s
+        always = preparing.prepare == "always"
+        return need_of(source.format, source.size_bytes, duration_s, model, limits, always=always)
+
+
+async def _flagged(transcription: Transcription) -> Transcription:
+    if not transcription.segments:
+        return transcription
+    from zhongzhuan_audio.longform.reviewing import flag
+
+    return await flag(transcription)

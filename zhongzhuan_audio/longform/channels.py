@@ -123,5 +123,6 @@ def _coverage(parts: Sequence[Coverage]) -> Coverage | None:
         completeness=covered_s / speech_s if speech_s else 1.0,
         speech_s=speech_s,
         uncovered=tuple(sorted(span for part in parts for span in part.uncovered)),
+        sparse=tuple(sorted(span for part in parts for span in part.sparse)),
         refilled=tuple(sorted(span for part in parts for span in part.refilled)),
     )

@@ -148,6 +148,7 @@ class Closing:
         return attrs.evolve(
             coverage,
             uncovered=self.spans_of(coverage.uncovered),
+            sparse=self.spans_of(coverage.sparse),
             refilled=self.spans_of(coverage.refilled),
         )
 

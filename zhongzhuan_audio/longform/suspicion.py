@@ -10,7 +10,7 @@ from itertools import groupby
 import attrs
 
 from zhongzhuan_audio.longform.phantoms import bare, everyday_phantom_in, folded, phantom_in
-from zhongzhuan_audio.longform.room import silences_in
+from zhongzhuan_audio.longform.room import silences_in, sparse_in
 from zhongzhuan_audio.longform.spans import between, merged, overlapping, total_s
 from zhongzhuan_audio.longform.tokens import tokenize
 from zhongzhuan_audio.models import Coverage, Segment, Span, Suspicion, SuspicionKind, Transcription
@@ -137,6 +137,7 @@ def measure_coverage(transcription: Transcription, speech: Iterable[Span]) -> Co
         completeness=max(0.0, 1 - missed_s / speech_s) if speech_s else 1.0,
         speech_s=speech_s,
         uncovered=tuple((parts[0][0], parts[-1][1]) for parts in missed),
+        sparse=sparse_in(transcription, spoken),
     )
 
 

@@ -47,5 +47,7 @@ class Coverage:
     """Seconds of speech."""
     uncovered: tuple[Span, ...] = ()
     """Speech that no segment covers, in order; a stretch of it may hold short pauses."""
+    sparse: tuple[Span, ...] = ()
+    """Segments that have far less text than is said in such a time elsewhere in the recording: some may be missing."""
     refilled: tuple[Span, ...] = ()
     """What was asked for once more and has text since then, in order; what failed is in `warnings`."""
