@@ -89,14 +89,13 @@ async def _look(source: Source) -> RecordingInfo:
             sample_rate=told.sample_rate,
             exact=told.exact,
         )
-    is_whole = None not in (info.duration_s, info.channels, info.sample_rate)
-    if is_whole or not info.has_sound or not await in_thread(find_spec, "av"):
+    if info.duration_s is not None or not info.has_sound or not await in_thread(find_spec, "av"):
         return info
     return await _look_inside(source, info)
 
 
 async def _look_inside(source: Source, info: RecordingInfo) -> RecordingInfo:
-    """Add what FFmpeg finds, without decoding it."""
+    """Add what FFmpeg finds in a recording of which no header tells the length, without decoding it."""
     from zhongzhuan_audio.media.working import work
 
     reader = await source.open()
@@ -107,7 +106,7 @@ async def _look_inside(source: Source, info: RecordingInfo) -> RecordingInfo:
         from zhongzhuan_audio.media.recording import Recording
 
         recording = Recording(read_at=reader.read_at, size_bytes=source.size_bytes, label=source.label, stop=stop)
-        return look_inside(recording, source.format, measure=info.duration_s is None)
+        return look_inside(recording, source.format)
 
     try:
         inside = await work(job)
@@ -118,12 +117,11 @@ async def _look_inside(source: Source, info: RecordingInfo) -> RecordingInfo:
         reader.close()
     if inside.mute:
         return attrs.evolve(info, damage=Damage(detail="it has no sound"), has_sound=False)
-    measured = info.duration_s is None
     return attrs.evolve(
         info,
         format=info.format or inside.format,
-        duration_s=inside.duration_s if measured else info.duration_s,
+        duration_s=inside.duration_s,
         channels=info.channels or inside.channels,
         sample_rate=info.sample_rate or inside.sample_rate,
-        exact=inside.exact if measured else info.exact,
+        exact=inside.exact,
     )

@@ -37,13 +37,12 @@ class Inside:
         """Hold nothing."""
 
 
-def look_inside(recording: Recording, kind: AudioFormat | None, *, measure: bool) -> Inside:
-    """Open a container, and go through the packets of its first sound track where its length is wanted. Blocks.
+def look_inside(recording: Recording, kind: AudioFormat | None) -> Inside:
+    """Open a container of which no header tells the length, and go through its first sound track. Blocks.
 
     Args:
-        recording: What to read; whole, where its length is wanted and nothing but the packets tells it.
+        recording: What to read; whole, but for large films.
         kind: Its format, where that was recognised.
-        measure: Whether the length is wanted.
 
     Raises:
         AudioSourceError: It cannot be read, or FFmpeg makes nothing of it.
@@ -58,12 +57,10 @@ def look_inside(recording: Recording, kind: AudioFormat | None, *, measure: bool
             channels=(context and context.channels) or None,
             sample_rate=(context and context.sample_rate) or None,
         )
-        if not measure:
-            return found
         if kind in _TIMED_AT_ITS_END and recording.size_bytes > _FILM_BYTES and stream.duration:
             return attrs.evolve(found, duration_s=float(stream.duration * stream.time_base))
         duration_s = _measured_s(container, window, stream)
-        return attrs.evolve(found, duration_s=duration_s or None, exact=duration_s > 0)
+        return attrs.evolve(found, duration_s=duration_s or None, exact=duration_s > 0 and window.error is None)
 
 
 def _measured_s(container: Any, window: Window, stream: Any) -> float:
@@ -79,6 +76,4 @@ def _measured_s(container: Any, window: Window, stream: Any) -> float:
             at_s = starts_s
         at_s += lasts_s
         total_s += lasts_s
-    if window.error is not None:
-        raise window.error
     return total_s
