@@ -132,6 +132,29 @@ def test_the_import_is_light(unpacked):
     assert loaded & {*EXTRAS, *HEAVY} == set()
 
 
+def test_a_first_transcript_loads_what_it_takes(unpacked):
+    """What goes out as it is and comes back as text loads nothing of batches, cutting, subtitles or speech."""
+    found = fresh_python(
+        """
+        from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
+        from anyio.from_thread import start_blocking_portal
+        relay = LocalRelay(ScriptedEngine("hi"))
+        with start_blocking_portal() as portal, portal.wrap_async_context_manager(relay) as at:
+            before = set(sys.modules)
+            from zhongzhuan_audio import Client
+            with Client(at.base_url, at.api_key) as client:
+                text = client.transcribe(b"ID3" + bytes(500), filename="a.mp3").text
+        print(json.dumps({"text": text, "loaded": sorted(set(sys.modules) - before)}))
+        """,
+        unpacked,
+    )
+    assert found["text"] == "hi"
+    loaded = {name.removeprefix("zhongzhuan_audio.") for name in found["loaded"]}
+    late = ("batch", "journal", "longform.cutting", "longform.reviewing", "subtitles", "speech", "streaming", "media")
+    assert {"client.recordings", "longform.needs"} <= loaded
+    assert loaded & {*late, "client.many", "client.prepared", "cattrs", "sqlite3", *EXTRAS} == set()
+
+
 def test_every_public_name_is_there_without_extras(unpacked):
     """All of `__all__` loads where no extra is installed, `dir` shows it, and a wrong name is an AttributeError."""
     found = fresh_python(

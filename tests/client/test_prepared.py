@@ -184,13 +184,16 @@ async def test_what_is_cut_off_is_sent_and_told(
 
 
 async def test_a_film_of_which_a_part_cannot_be_decoded_is_told(client: AsyncClient, jfk: Path) -> None:
-    """Half of it is left, and the seconds of the other half are those that are lost; a longer picture loses nothing."""
+    """About half of it is left, and the seconds of the rest are those that are lost; a longer picture loses nothing.
+
+    How much of the packets around the break the demuxer still gives depends on the file's random ids.
+    """
     whole = made(jfk, "matroska", "aac", video=True)
     noise = random.Random(1).randbytes(len(whole))  # noqa: S311 - it keeps no secret
     found = await client.transcribe(("a.mkv", whole[: len(whole) // 2] + noise[len(whole) // 2 :]))
     assert found.preparation is not None
     assert found.damage is not None
-    assert found.preparation.lost_s == found.damage.lost_s == pytest.approx(5.5, abs=0.7)
+    assert found.preparation.lost_s == found.damage.lost_s == pytest.approx(5.5, abs=1.5)
     assert "s of it cannot be decoded" in found.damage.detail
     assert (await client.transcribe(("a.mkv", whole))).damage is None
 

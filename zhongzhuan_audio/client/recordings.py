@@ -30,7 +30,6 @@ from zhongzhuan_audio.protocol.request import (
     translation_fields,
 )
 from zhongzhuan_audio.protocol.response import decode_transcription
-from zhongzhuan_audio.protocol.translation import decode_translation
 from zhongzhuan_audio.transport.outgoing import Upload
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
@@ -252,6 +251,8 @@ class RecordingCalls(ClientCore):
         if preparing.needs_times:
             apart = preparing.channels is not None
             response_format = cast("ResponseFormat", timed_format(model, response_format, words=apart))
+        from zhongzhuan_audio.protocol.translation import decode_translation
+
         fields = translation_fields(
             model=model, prompt=prompt, response_format=response_format, temperature=temperature, extra=extra
         )

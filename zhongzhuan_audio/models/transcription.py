@@ -6,21 +6,20 @@ import json
 import math
 import os
 from pathlib import PurePath
-from typing import Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import attrs
 
 from zhongzhuan_audio.errors import Attempt, ConfigurationError, NoTimingError
 from zhongzhuan_audio.files import write_text
-from zhongzhuan_audio.models.cues import cues_from_words, cues_of_gaps
 from zhongzhuan_audio.models.damage import Damage
 from zhongzhuan_audio.models.parts import Logprob, Segment, Usage, Word
-from zhongzhuan_audio.models.plain import plain_text
 from zhongzhuan_audio.models.preparation import Preparation
 from zhongzhuan_audio.models.review import Coverage, Span, Suspicion
 from zhongzhuan_audio.models.script import Script, convert_pieces, converter_to
-from zhongzhuan_audio.models.table import html_table
-from zhongzhuan_audio.subtitles import Cue, Fit, fit_cues, render_srt, render_vtt
+
+if TYPE_CHECKING:
+    from zhongzhuan_audio.subtitles import Cue, Fit
 
 __all__ = ["FitOptions", "Transcription"]
 
@@ -94,6 +93,8 @@ class Transcription:
 
     def _repr_html_(self) -> str:
         """Return a timed table for a notebook, or the text where there are no times; 200 rows at most."""
+        from zhongzhuan_audio.models.table import html_table
+
         return html_table(self.text, self.segments, self.words)
 
     def in_script(self, script: Script) -> Transcription:
@@ -126,6 +127,8 @@ class Transcription:
         Each gap has a line of its own, such as ``[missing · 缺失 0:10:00-0:20:00]``, which is above the text where the
         answer had no times.
         """
+        from zhongzhuan_audio.models.plain import plain_text
+
         return plain_text(self.text, self.segments, self.words, self.gaps)
 
     def to_srt(
@@ -156,10 +159,10 @@ class Transcription:
             ConfigurationError: An option is out of range.
             NoTimingError: The answer had no times; nothing is invented.
         """
+        from zhongzhuan_audio.subtitles import Fit, render_srt
+
         return render_srt(
-            self._fitted(
-                Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps), named=True
-            )
+            self._cues(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps), named=True)
         )
 
     def to_vtt(
@@ -179,8 +182,10 @@ class Transcription:
             ConfigurationError: An option is out of range.
             NoTimingError: The answer had no times; nothing is invented.
         """
+        from zhongzhuan_audio.subtitles import Fit, render_vtt
+
         return render_vtt(
-            self._fitted(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps))
+            self._cues(Fit(max_chars=max_chars, max_lines=max_lines, min_gap_s=min_gap_s, max_cps=max_cps))
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -242,33 +247,17 @@ class Transcription:
             raise ConfigurationError(f"{os.fspath(path)!r} has no suffix", hint="use .txt, .srt, .vtt or .json")
         write_text(path, self.render(suffix.removeprefix("."), **fit))
 
-    def _fitted(self, fit: Fit, *, named: bool = False) -> list[Cue]:
-        cues = self._timed()
-        gaps = cues_of_gaps(self.gaps)
-        if fit == Fit():
-            return sorted([*cues, *gaps], key=lambda cue: cue.start)
-        if not any(word.speaker for word in self.words):
-            words = [Cue(word.start, word.end, word.word) for word in self.words]
-            return fit_cues([*cues, *gaps], fit, words, until_s=self.duration, named=named)
-        # Who speaks at the same time has words of their own.
-        fitted = fit_cues(gaps, fit, until_s=self.duration)
-        for who in dict.fromkeys(cue.speaker for cue in cues):
-            own = [cue for cue in cues if cue.speaker == who]
-            words = [Cue(word.start, word.end, word.word) for word in self.words if word.speaker == who]
-            fitted += fit_cues(own, fit, words, until_s=self.duration, named=named)
-        return sorted(fitted, key=lambda cue: cue.start)
-
-    def _timed(self) -> list[Cue]:
-        cues = [Cue(each.start, each.end, each.text, each.speaker) for each in self.segments]
-        cues = cues or list(cues_from_words(self.words))
-        if not cues and self.text.strip():
+    def _cues(self, fit: Fit, *, named: bool = False) -> list[Cue]:
+        if not self.segments and not self.words and self.text.strip():
             raise NoTimingError(
                 "the answer has no times, so there are no subtitles to write",
                 hint="ask for response_format='verbose_json', 'srt' or 'vtt', of a model that gives them (whisper-1)",
                 request_id=self.request_id,
                 partial=self,
             )
-        return cues
+        from zhongzhuan_audio.models.cues import cues_of
+
+        return cues_of(self.segments, self.words, self.gaps, fit, until_s=self.duration, named=named)
 
 
 def _plain(_: object, __: object, value: Any) -> Any:
