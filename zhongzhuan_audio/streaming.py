@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Generic, Self, TypeVar
 
 from zhongzhuan_audio.errors import Attempt, StreamInterruptedError, ZhongzhuanError
-from zhongzhuan_audio.models import ServerSentEvent, TranscriptDone, TranscriptEvent
+from zhongzhuan_audio.models import ServerSentEvent, TranscriptDone, TranscriptEvent, Transcription
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.anything import raise_for_error
 from zhongzhuan_audio.protocol.body import media_type, parse_json
@@ -158,10 +158,25 @@ class ServerEvents(_Events[ServerSentEvent]):
 
 
 class TranscriptEvents(_Events[TranscriptEvent]):
-    """The events of a transcript as they come; the last is a `TranscriptDone`."""
+    """The events of a transcript as they come; the last is a `TranscriptDone`.
 
-    def __init__(self, stream: Stream, *, response_format: str, now: Now) -> None:
+    Args:
+        stream: Where they come from.
+        response_format: What was asked for.
+        now: Clock giving an aware UTC datetime.
+        complete: Adds what is known of the recording to the whole transcript.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        response_format: str,
+        now: Now,
+        complete: Callable[[Transcription], Transcription] = lambda whole: whole,
+    ) -> None:
         super().__init__(stream)
+        self._complete = complete
         self._format = response_format
         self._now = now
         self._transcript = TranscriptAssembler(stream.headers, now=now)
@@ -175,7 +190,7 @@ class TranscriptEvents(_Events[TranscriptEvent]):
         answer = await self._feed.begin(now=self._now)
         if answer is not None:
             whole = decode_transcription(answer, response_format=self._format, now=self._now)
-            self._first, self._is_over = TranscriptDone(transcription=whole), True
+            self._first, self._is_over = TranscriptDone(transcription=self._complete(whole)), True
             return self
         try:
             self._first = await self._next()
@@ -206,6 +221,11 @@ class TranscriptEvents(_Events[TranscriptEvent]):
 
     def _take(self, event: ServerSentEvent) -> TranscriptEvent | None:
         try:
-            return self._transcript.take(event)
+            found = self._transcript.take(event)
         except ZhongzhuanError as error:
             raise self._stream.broken(error) from None
+        return (
+            TranscriptDone(transcription=self._complete(found.transcription))
+            if isinstance(found, TranscriptDone)
+            else found
+        )

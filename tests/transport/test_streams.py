@@ -382,7 +382,7 @@ async def test_an_early_stream_is_not_believed(raw_server: Any) -> None:
     raw_server.script(hasty)
     async with AsyncClient(raw_server.url, "sk-test", retry=ONCE) as client:
         with pytest.raises(TransportError, match="before it had the whole upload") as caught:
-            async with client.stream_transcription(MP3 * 200) as events:
+            async with client.stream_transcription(MP3 * 200, prepare="never") as events:
                 await anext(events)
     assert caught.value.billed == "no"
 

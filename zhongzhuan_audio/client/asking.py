@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
+from zhongzhuan_audio.events import Decoding, OnEvent
 from zhongzhuan_audio.longform.closing import Closing
 from zhongzhuan_audio.longform.cutting import Piece, Plan, plan_pieces
 from zhongzhuan_audio.longform.needs import Lengths
@@ -26,6 +27,7 @@ __all__ = [
     "Listened",
     "Sent",
     "booked",
+    "decoding",
     "may_ask",
     "nothing_said",
     "plan_of",
@@ -169,6 +171,13 @@ async def nothing_said(source: Source, preparation: Preparation, duration_s: flo
         preparation=preparation,
         coverage=Coverage(completeness=1.0, speech_s=0.0),
     )
+
+
+def decoding(source: Source, on_event: OnEvent | None) -> Callable[[float, float | None], None] | None:
+    """Return what tells how far a recording is decoded; None where nobody listens."""
+    if on_event is None:
+        return None
+    return lambda done_s, total_s: on_event(Decoding(label=source.label, done_s=done_s, total_s=total_s))
 
 
 def unread(source: Source) -> Source:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, nothing_said, unread
+from zhongzhuan_audio.client.asking import AskFor, Asking, Listened, decoding, nothing_said, unread
 from zhongzhuan_audio.client.prepared import Preparer
 from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.longform.channels import merge_channels, name_channels
@@ -44,7 +44,7 @@ class ChannelPreparer(Preparer):
         from zhongzhuan_audio.media.preparing import listen
 
         assert preparing.channels is not None
-        heard = await listen(unread(source), split=True, on_progress=self._decoding(source))
+        heard = await listen(unread(source), split=True, on_progress=decoding(source, self._on_event))
         try:
             named = name_channels(preparing.channels, heard.channel_count, source.label)
             asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress, model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -13,6 +13,7 @@ from zhongzhuan_audio.client.asking import (
     Listened,
     Sent,
     booked,
+    decoding,
     may_ask,
     nothing_said,
     plan_of,
@@ -20,7 +21,7 @@ from zhongzhuan_audio.client.asking import (
     with_prompt,
 )
 from zhongzhuan_audio.config import AudioLimits, Limits
-from zhongzhuan_audio.events import Decoding, OnEvent
+from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.longform.cutting import Piece, Plan
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of, rate_of
 from zhongzhuan_audio.longform.pieces import AskForPiece, Turns, ask_for_pieces, pieces_to_ask
@@ -73,7 +74,7 @@ class Preparer:
         found = await source.probe()
         is_long = found is not None and (found.duration_s or 0.0) > usual.whole_s
         if not is_long and not preparing.skip_silence and not preparing.listens:
-            converted = await convert(unread(source), limits.encoding, on_progress=self._decoding(source))
+            converted = await convert(unread(source), limits.encoding, on_progress=decoding(source, self._on_event))
             try:
                 made, duration_s = converted.source, converted.duration_s
                 if need_of(made.format, made.size_bytes, duration_s, model, limits) is None:
@@ -86,7 +87,7 @@ class Preparer:
                     return await flag(attrs.evolve(transcription, preparation=done))
             finally:
                 converted.close()
-        heard = await listen(unread(source), on_progress=self._decoding(source))
+        heard = await listen(unread(source), on_progress=decoding(source, self._on_event))
         try:
             asking = Asking(source, fields, preparing, ask, lengths, on_progress, model)
             return await self._ask_in_pieces(asking, heard, need)
@@ -167,7 +168,7 @@ class Preparer:
         from zhongzhuan_audio.media.preparing import listen
 
         asking = Asking(source, fields, preparing, ask, self._lengths(model), on_progress, model)
-        heard = await listen(unread(source), on_progress=self._decoding(source))
+        heard = await listen(unread(source), on_progress=decoding(source, self._on_event))
         try:
             (channel,) = heard.channels
             listened = Listened(pcm=channel.pcm, speech=channel.speech, duration_s=heard.duration_s)
@@ -262,13 +263,6 @@ class Preparer:
 
         seconds = sum(piece.duration_s for plan in plans for piece in plan.pieces)
         return Sent(asking.on_progress, round(seconds * BIT_RATES[self._audio_limits.encoding] / 8))
-
-    def _decoding(self, source: Source) -> Callable[[float, float | None], None] | None:
-        """Return what tells how far a recording is decoded; None where nobody listens."""
-        tell = self._on_event
-        if tell is None:
-            return None
-        return lambda done_s, total_s: tell(Decoding(label=source.label, done_s=done_s, total_s=total_s))
 
     def _preparation(
         self, source: Source, need: Need, sent_bytes: int, pieces: int, lost_s: float, skipped_s: float = 0.0

@@ -9,10 +9,11 @@ from typing import Any, cast
 import attrs
 
 from zhongzhuan_audio.client.damaged import with_damage
+from zhongzhuan_audio.client.needed import find_need
 from zhongzhuan_audio.client.script import in_script
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.longform.needs import Need, may_be_too_long, need_of
+from zhongzhuan_audio.longform.needs import Need
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Channels, Context, Prepare, Preparing, utc_now
@@ -330,12 +331,7 @@ class RecordingCalls(ClientCore):
         """Return why a recording cannot go out as it is; None where it can, or must."""
         if self._is_untouched(preparing):
             return None
-        limits = self._audio_limits
-        may_be_long = duration_s is None and may_be_too_long(source.format, source.size_bytes, model, limits)
-        if may_be_long and (found := await source.probe()) is not None:
-            duration_s = found.duration_s
-        always = preparing.prepare == "always"
-        return need_of(source.format, source.size_bytes, duration_s, model, limits, always=always)
+        return await find_need(source, duration_s, model, self._audio_limits, preparing.prepare)
 
 
 async def _flagged(transcription: Transcription) -> Transcription:

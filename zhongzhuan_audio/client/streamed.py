@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from zhongzhuan_audio.client.damaged import with_damage
+from zhongzhuan_audio.client.needed import find_need
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
 from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.options import utc_now
+from zhongzhuan_audio.options import Prepare, Preparing, utc_now
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
     Include,
@@ -17,12 +21,14 @@ from zhongzhuan_audio.protocol.request import (
     reference_fields,
     transcription_fields,
 )
+from zhongzhuan_audio.transport.outgoing import Upload
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
+from zhongzhuan_audio.upload.soundness import check_sound
 from zhongzhuan_audio.upload.source import AudioFile
 
 if TYPE_CHECKING:
-    from zhongzhuan_audio.models import TranscriptEvent
+    from zhongzhuan_audio.models import TranscriptEvent, Transcription
     from zhongzhuan_audio.streaming import TranscriptEvents
     from zhongzhuan_audio.transport.stream import Stream
 
@@ -52,6 +58,7 @@ class StreamedCalls(ClientCore):
         languages: Iterable[str] | None = None,
         extra: Mapping[str, Any] | None = None,
         strict: bool = True,
+        prepare: Prepare = "auto",
         filename: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -85,6 +92,7 @@ class StreamedCalls(ClientCore):
             languages: As in `transcribe`.
             extra: As in `transcribe`.
             strict: As in `transcribe`.
+            prepare: As in `transcribe`, but that nothing is cut: a stream is one request.
             filename: As in `transcribe`.
             timeouts: In place of the client's own, for this call; ``answer_stall_s`` holds between two events, and
                 ``attempt_s`` up to the first.
@@ -96,7 +104,10 @@ class StreamedCalls(ClientCore):
 
         Raises:
             ConfigurationError: An option is out of its range; nothing was sent.
-            AudioSourceError: The recording is missing, unreadable, empty, not audio, or changed while it was sent.
+            MissingExtraError: The recording has to be converted, and the extra ``media`` is not installed; nothing was
+                sent.
+            AudioSourceError: The recording is missing, unreadable, empty, not audio, or changed while it was sent; or
+                it would have to be cut, which `transcribe` does.
             StreamInterruptedError: The stream broke off; `partial` is the text so far, as with any error after the
                 first event.
             TransportError: No answer came.
@@ -125,17 +136,41 @@ class StreamedCalls(ClientCore):
         fields += reference_fields(await read_references(references))
         fields += (("stream", "true"),)
 
-        async def begin(stream: Stream) -> TranscriptEvents:
-            return await TranscriptEvents(stream, response_format=response_format, now=utc_now).begin()
-
+        preparing = Preparing(prepare=prepare)
         since = time.monotonic()
         upload = await self._open_upload(
             file, filename, _PATH, fields, timeouts=timeouts, retry=retry, on_progress=on_progress
         )
         try:
-            async with self._stream(
-                upload, scope=f"{_PATH} {model}", begin=begin, timeouts=timeouts, retry=retry, since=since
-            ) as events:
-                yield events
+            async with self._ready_to_stream(upload, model, preparing.prepare) as (ready, complete):
+
+                async def begin(stream: Stream) -> TranscriptEvents:
+                    events = TranscriptEvents(stream, response_format=response_format, now=utc_now, complete=complete)
+                    return await events.begin()
+
+                async with self._stream(
+                    ready, scope=f"{_PATH} {model}", begin=begin, timeouts=timeouts, retry=retry, since=since
+                ) as events:
+                    yield events
         finally:
             upload.source.close()
+
+    @asynccontextmanager
+    async def _ready_to_stream(
+        self, upload: Upload, model: str, prepare: Prepare
+    ) -> AsyncIterator[tuple[Upload, Callable[[Transcription], Transcription]]]:
+        """Give what is sent, and what tells the transcript of what was done to the recording."""
+        if prepare == "never" or self._relay is not None:
+            yield upload, lambda whole: whole
+            return
+        source, limits = upload.source, self._audio_limits
+        damage = await check_sound(source)
+        need = await find_need(source, upload.audio_s, model, limits, prepare)
+        if need is None:
+            yield upload, lambda whole: with_damage(whole, damage)
+            return
+        from zhongzhuan_audio.client.whole import made_whole
+
+        async with made_whole(source, need, model, limits, self._on_event) as (made, done):
+            ready = attrs.evolve(upload, source=made.source, audio_s=made.duration_s)
+            yield ready, lambda whole: with_damage(attrs.evolve(whole, preparation=done), damage)
