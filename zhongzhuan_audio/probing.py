@@ -74,14 +74,16 @@ def probe(file: AudioFile, *, filename: str | None = None) -> RecordingInfo:
 
 async def _look(source: Source) -> RecordingInfo:
     found = await source.damage()
-    told = await source.probe()
     info = RecordingInfo(
         format=source.format.name if source.format is not None else None,
         size_bytes=source.size_bytes,
         damage=None if found is None else Damage(detail=found.detail, lost_s=found.lost_s),
         has_sound=found is None or found.kind not in _SOUNDLESS,
     )
-    if told is not None:
+    if not info.has_sound:
+        # What the headers of such a file say is of the picture, or by chance.
+        return info
+    if (told := await source.probe()) is not None:
         info = attrs.evolve(
             info,
             duration_s=told.duration_s,
@@ -89,7 +91,7 @@ async def _look(source: Source) -> RecordingInfo:
             sample_rate=told.sample_rate,
             exact=told.exact,
         )
-    if info.duration_s is not None or not info.has_sound or not await in_thread(find_spec, "av"):
+    if info.duration_s is not None or not await in_thread(find_spec, "av"):
         return info
     return await _look_inside(source, info)
 

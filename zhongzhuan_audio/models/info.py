@@ -17,7 +17,8 @@ class RecordingInfo:
     """Its format by its bytes, whatever its name says: "mp3", "m4a", "mov". None where they are not recognised."""
     size_bytes: int
     duration_s: float | None = None
-    """How long its sound is; of one that is cut off, what its headers promise, or what is there, as `damage` says."""
+    """How long its sound is, in seconds; of one that is cut off, what its headers promise, or what is there, as far as
+    that is known. None, as the next two are, also where it has no sound."""
     channels: int | None = None
     sample_rate: int | None = None
     """Samples of a channel a second, as the headers say."""
