@@ -57,7 +57,7 @@ def test_segments_become_those_of_the_transcript() -> None:
     assert taken.text == "hi"
     done = taken.take(event({"type": "transcript.text.done", "text": "hi"}))
     assert isinstance(done, TranscriptDone)
-    assert done.transcription.to_srt() == "1\n00:00:00,000 --> 00:00:01,500\nhi\n\n"
+    assert done.transcription.to_srt() == "1\n00:00:00,000 --> 00:00:01,500\nA: hi\n\n"
     assert done.transcription.segments[0].speaker == "A"
 
 
