@@ -321,7 +321,7 @@ def descriptors_of(path: Path) -> list[str]:
     for name in os.listdir("/proc/self/fd"):
         # The one that the listing itself takes is gone by now.
         with suppress(FileNotFoundError):
-            if os.readlink(f"/proc/self/fd/{name}") == str(path):
+            if Path(f"/proc/self/fd/{name}").readlink() == path:
                 found.append(name)
     return found
 
