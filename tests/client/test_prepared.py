@@ -33,11 +33,23 @@ SMALL = AudioLimits(max_bytes=65_536)
 """Some ten seconds of MP3."""
 
 
-def made(source: Path, container: str, codec: str, *, times: int = 1, sound: bool = True, video: bool = False) -> bytes:
+def made(
+    source: Path,
+    container: str,
+    codec: str,
+    *,
+    rate: int = 16_000,
+    bit_rate: int | None = None,
+    times: int = 1,
+    sound: bool = True,
+    video: bool = False,
+) -> bytes:
     """Return a recording in another form, so often one after another."""
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
-        stream = file.add_stream(codec, rate=16_000, layout="mono") if sound else None
+        stream = file.add_stream(codec, rate=rate, layout="mono") if sound else None
+        if stream and bit_rate:
+            stream.bit_rate = bit_rate
         if video:
             picture = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
             for _ in range(10):
@@ -198,6 +210,30 @@ async def test_a_film_of_which_a_part_cannot_be_decoded_is_told(client: AsyncCli
     assert (await client.transcribe(("a.mkv", whole))).damage is None
 
 
+@pytest.mark.parametrize(
+    ("container", "codec"), [("flv", "libmp3lame"), ("w64", "pcm_s16le"), ("voc", "pcm_s16le"), ("tta", "tta")]
+)
+async def test_what_only_the_decoder_opens_is_converted(
+    relay: LocalRelay, client: AsyncClient, jfk: Path, container: str, codec: str
+) -> None:
+    """And not sent for the relay to refuse it; its length is told though the format has none."""
+    whole = made(jfk, container, codec, rate=44_100)
+    found = await client.transcribe((f"a.{container}", whole))
+    assert found.preparation is not None
+    assert found.preparation.reason == "format"
+    assert found.duration == pytest.approx(11.0, abs=0.2)
+    assert [Path(request.filename or "").suffix for request in relay.requests] == [".mp3"]
+
+
+async def test_a_wma_that_is_cut_off_is_told(client: AsyncClient, jfk: Path) -> None:
+    """Its track tells the time of the last packet that is there; the header tells what should be."""
+    whole = made(jfk, "asf", "wmav2", rate=44_100, bit_rate=64_000)
+    assert (await client.transcribe(("a.wma", whole))).damage is None
+    found = await client.transcribe(("a.wma", whole[: len(whole) // 2]))
+    assert found.damage is not None
+    assert found.damage.lost_s == pytest.approx(5.5, abs=1.0)
+
+
 async def test_a_long_recording_goes_in_pieces(relay: LocalRelay, jfk: Path) -> None:
     """None is larger than may be; together they have the recording's length, and times are those of the whole."""
     uploads: list[tuple[int, float | None]] = []
@@ -288,15 +324,18 @@ async def test_only_the_piece_that_failed_is_asked_again(relay: LocalRelay, jfk:
     wrong = ScriptedAnswer(400, '{"error": {"message": "no", "type": "invalid_request_error"}}')
     relay.engine.script("one", "two", wrong, "four")  # type: ignore[attr-defined]
     counts, found = [], []
+    options: Any = {"journal": tmp_path / "run.sqlite", "response_format": "verbose_json"}
     async with AsyncClient(relay.base_url, relay.api_key, audio_limits=SMALL) as client:
         for _ in range(3):
-            async with client.transcribe_many([talk], journal=tmp_path / "run.sqlite") as outcomes:
+            async with client.transcribe_many([talk], **options) as outcomes:
                 found += [outcome async for outcome in outcomes]
             counts.append(relay.request_count)
     first, second, third = found
     assert isinstance(first.error, BadRequestError)
     assert first.error.partial.text
     assert len(first.error.partial.gaps) == 1
+    # It was looked into, like a whole one.
+    assert first.error.partial.coverage.completeness < 1
     assert second.error is None
     assert second.transcription is not None
     assert second.transcription.preparation is not None

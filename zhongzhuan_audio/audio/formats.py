@@ -6,15 +6,20 @@ import attrs
 
 __all__ = [
     "AAC",
+    "AC3",
     "AIFC",
     "AIFF",
     "AMR",
     "AMR_WB",
+    "APE",
     "ASF",
     "AU",
     "AVI",
     "CAF",
+    "DSF",
+    "EAC3",
     "FLAC",
+    "FLV",
     "G711",
     "KNOWN_EXTENSIONS",
     "M4A",
@@ -25,8 +30,13 @@ __all__ = [
     "MPEG_PS",
     "MPEG_TS",
     "OGG",
+    "RM",
     "SILK",
+    "TTA",
+    "VOC",
+    "W64",
     "WAV",
+    "WAVPACK",
     "WEBM",
     "AudioFormat",
 ]
@@ -76,12 +86,23 @@ AU = _format("au", ".au", ".snd")
 SILK = _format("silk", ".silk")
 MPEG_PS = _format("mpeg", ".mpeg", ".mpg", ".mpe", ".vob")
 MPEG_TS = _format("ts", ".ts", ".mts", ".m2ts")
+FLV = _format("flv", ".flv", ".f4v")
+RM = _format("rm", ".rm", ".ra", ".rmvb")
+AC3 = _format("ac3", ".ac3")
+EAC3 = _format("eac3", ".eac3")
+APE = _format("ape", ".ape")
+DSF = _format("dsf", ".dsf")
+TTA = _format("tta", ".tta")
+VOC = _format("voc", ".voc")
+W64 = _format("w64", ".w64")
+WAVPACK = _format("wavpack", ".wv")
 
 # One a line, these would fill two screens.
 # fmt: off
 KNOWN_EXTENSIONS = frozenset((
     ".3g2", ".3ga", ".3gp", ".3gpp", ".aac", ".ac3", ".adts", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape",
-    ".asf", ".au", ".avi", ".awb", ".bwf", ".caf", ".dss", ".dts", ".dv", ".eac3", ".f4a", ".f4v", ".flac", ".flv",
+    ".asf", ".au", ".avi", ".awb", ".bwf", ".caf", ".dsf", ".dss", ".dts", ".dv", ".eac3", ".f4a", ".f4v", ".flac",
+    ".flv",
     ".gsm", ".m1a", ".m2a", ".m2ts", ".m2v", ".m4a", ".m4b", ".m4p", ".m4r", ".m4v", ".mk3d", ".mka", ".mkv",
     ".mov", ".mp1", ".mp2", ".mp3", ".mp4", ".mpa", ".mpe", ".mpeg", ".mpg", ".mpga", ".mts", ".oga", ".ogg",
     ".ogv", ".ogx", ".opus", ".pcm", ".qt", ".ra", ".rf64", ".rm", ".rmvb", ".silk", ".slk", ".snd", ".spx", ".ts",

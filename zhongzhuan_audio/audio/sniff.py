@@ -8,7 +8,9 @@ Sources, format by format:
     sections 6.2 (ADTS) and 6.1 (ADIF). aiff, aifc: Apple's Audio Interchange File Format 1.3 and AIFF-C. amr: RFC 4867
     section 5. caf: Apple's Core Audio Format. wma: Microsoft's Advanced Systems Format section 3.1. au: Sun's and
     NeXT's audio(4). mpeg, ts: ISO/IEC 13818-1 sections 2.5.3.3 (pack_start_code) and 2.4.3.2 (sync_byte); m2ts has four
-    bytes more before each packet. silk: the header that Skype's SILK SDK writes, before which WeChat and QQ put a byte
+    bytes more before each packet. ac3, eac3: ATSC A/52 sections 5.3 and E.1.2. flv: Adobe's Flash Video File Format
+    10.1, annex E.2. dsf: Sony's DSF File Format 1.01. w64: Sony's Wave64. rm, ape, tta, voc, wv: the words that they
+    begin with. silk: the header that Skype's SILK SDK writes, before which WeChat and QQ put a byte
     02. G.711 in wav: Microsoft's New Multimedia Data Types 3.0.
 """
 
@@ -42,6 +44,14 @@ _MAGIC = {
     b"caff\0\x01": formats.CAF,
     b"\0\0\x01\xba": formats.MPEG_PS,
     b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c": formats.ASF,
+    b"FLV\x01": formats.FLV,
+    b".RMF\0": formats.RM,
+    b"MAC ": formats.APE,
+    b"DSD \x1c\0": formats.DSF,
+    b"TTA1": formats.TTA,
+    b"wvpk": formats.WAVPACK,
+    b"Creative Voice File\x1a": formats.VOC,
+    b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00": formats.W64,
 }
 _CHUNKED = {
     (b"RIFF", b"WAVE"): formats.WAV,
@@ -61,6 +71,11 @@ _ATOM_HEADER_BYTES = 8
 _ADTS_HEADER_BYTES = 7
 _ADTS_RATES = range(13)
 _AU_HEADER_BYTES = range(24, 1 << 24)  # 24, and a remark that is short in any real file
+_AC3_SYNC = b"\x0b\x77"
+_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+_AC3_RATES = (48_000, 44_100, 32_000)
+_AC3_SAMPLES = 1536
+_EAC3_FROM = 11
 _DOCTYPES = {b"webm": formats.WEBM, b"matroska": formats.MKV}
 
 
@@ -158,7 +173,25 @@ def _raw_stream(head: bytes) -> AudioFormat | None:
     for size in _PACKET_BYTES:
         if head[size - 188 : 4 * size : size] == b"GGGG":
             return formats.MPEG_TS
+    if head.startswith(_AC3_SYNC):
+        return _ac3(head)
     return _mpeg_frame(head) if _MPEG_SYNC.match(head) else None
+
+
+def _ac3(head: bytes) -> AudioFormat | None:
+    """Tell by the frame's length, behind which another one must begin; bsid says which of the two it is."""
+    if len(head) < 6:  # noqa: PLR2004 - up to bsid
+        return None
+    if head[5] >> 3 >= _EAC3_FROM:
+        kind, size = formats.EAC3, 2 * ((int.from_bytes(head[2:4], "big") & 0x7FF) + 1)
+    else:
+        rate, code = head[4] >> 6, head[4] & 63
+        if rate >= len(_AC3_RATES) or code // 2 >= len(_AC3_KBITS):
+            return None
+        words = _AC3_KBITS[code // 2] * 1000 * _AC3_SAMPLES // 16 // _AC3_RATES[rate]
+        # Frames at 44.1 kHz have a word more now and then, which the lowest bit tells.
+        kind, size = formats.AC3, 2 * (words + (code & 1 if _AC3_RATES[rate] == 44_100 else 0))  # noqa: PLR2004
+    return kind if head[size : size + 2] in (_AC3_SYNC, b"") else None
 
 
 def _mpeg_frame(head: bytes) -> AudioFormat | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import attrs
 
 from zhongzhuan_audio.batch.job import Job, described, name_of_source
 from zhongzhuan_audio.errors import Attempt, Billed, ZhongzhuanError
-from zhongzhuan_audio.models import Transcription
+from zhongzhuan_audio.models import Span, Transcription
 from zhongzhuan_audio.upload.source import AudioFile
 
 __all__ = ["OnOutcome", "Outcome", "Progress", "count_maybe_billed", "is_answered", "length_s"]
@@ -141,13 +141,18 @@ def _findings(told: Transcription | None) -> dict[str, int | float | None]:
     """Return what was found out about a transcription."""
     if told is None:
         return dict.fromkeys(("suspicious", "dropped", "coverage", "gaps", "skipped_s"))
+    uncovered = told.coverage.uncovered if told.coverage else ()
     return {
         "suspicious": len({warning.segment_id for warning in told.warnings if warning.kind != "refill"}),
         "dropped": len({warning.segment_id for warning in told.warnings if warning.dropped}),
         "coverage": told.coverage.completeness if told.coverage else None,
-        "gaps": len(told.gaps) + len(told.coverage.uncovered if told.coverage else ()),
+        "gaps": len(told.gaps) + sum(not _is_within(span, told.gaps) for span in uncovered),
         "skipped_s": told.preparation.skipped_s if told.preparation else 0.0,
     }
+
+
+def _is_within(span: Span, gaps: Iterable[Span]) -> bool:
+    return any(begin <= span[0] and span[1] <= end for begin, end in gaps)
 
 
 def _finite(seconds: float | None) -> float | None:

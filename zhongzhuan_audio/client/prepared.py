@@ -21,14 +21,16 @@ from zhongzhuan_audio.client.asking import (
     with_prompt,
 )
 from zhongzhuan_audio.config import AudioLimits, Limits
+from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.longform.cutting import Piece, Plan
 from zhongzhuan_audio.longform.needs import Lengths, Need, lengths_of, need_of, rate_of
 from zhongzhuan_audio.longform.pieces import AskForPiece, Turns, ask_for_pieces, pieces_to_ask
-from zhongzhuan_audio.longform.reviewing import flag, review
+from zhongzhuan_audio.longform.reviewing import flag, look_into, review
 from zhongzhuan_audio.models import Preparation, Transcription
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.threads import in_thread
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import Source
 
@@ -83,6 +85,8 @@ class Preparer:
                         is_known = await book.known(which, fields) is not None
                         await book.plan(() if is_known else (duration_s,), audio_s=duration_s)
                     transcription = await booked(source, made, which, fields, ask, on_progress, duration_s)
+                    if transcription.duration is None:
+                        transcription = attrs.evolve(transcription, duration=duration_s)
                     done = self._preparation(source, need, made.size_bytes, 1, converted.lost_s)
                     return await flag(attrs.evolve(transcription, preparation=done))
             finally:
@@ -140,9 +144,15 @@ class Preparer:
             ask_for = turns.taking(ask_for)
         at_once = self._pieces_at_once
         preparing = asking.preparing
-        whole = await ask_for_pieces(
-            plan, ask_for, context=preparing.context, at_once=at_once, allow_gaps=preparing.allow_gaps
-        )
+        try:
+            whole = await ask_for_pieces(
+                plan, ask_for, context=preparing.context, at_once=at_once, allow_gaps=preparing.allow_gaps
+            )
+        except ZhongzhuanError as error:
+            if isinstance(error.partial, Transcription):
+                drop = preparing.drop_suspicious
+                error.partial = await in_thread(look_into, error.partial, listened.speech, drop=drop)
+            raise
         return await review(
             whole,
             listened.speech,

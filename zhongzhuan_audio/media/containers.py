@@ -238,6 +238,9 @@ def _end_s(container: Any, stream: Any, told: Probe) -> float | None:
     """Return when the sound must end; None where that is not told, or told of another track of the file perhaps."""
     if not told.exact or stream.duration is None or (len(container.streams) > 1 and "mov" not in container.format.name):
         return None
+    if container.format.name == "asf":
+        # Of what is cut off the track tells the time of its last packet.
+        return told.duration_s
     return min(told.duration_s or 0.0, float(stream.duration * stream.time_base))
 
 
