@@ -177,17 +177,22 @@ async def test_recordings_in_a_row_are_counted_together(record):
 
 
 async def test_what_is_known_to_ffmpeg_alone_gets_its_name(record):
-    """A format that is told by no first bytes here."""
-    data = record("wv", "wavpack", 2)
+    """What does not begin as anything that is known here."""
+    data = bytes(100) + record("ac3", "ac3", 2)
     info = await async_probe(data)
     assert info == RecordingInfo(
-        format="wv", size_bytes=len(data), duration_s=pytest.approx(2.0), channels=1, sample_rate=48_000, exact=True
+        format="ac3",
+        size_bytes=len(data),
+        duration_s=pytest.approx(2.0, abs=0.05),
+        channels=1,
+        sample_rate=48_000,
+        exact=True,
     )
 
 
 async def test_without_the_extra_what_is_not_told_is_none(record, monkeypatch):
     """Of a live stream the channels and the rate; of what is not recognised the size."""
-    live, other = record("webm", "libopus", 3, flags={"live": "1"}, live=True), record("wv", "wavpack", 2)
+    live, other = record("webm", "libopus", 3, flags={"live": "1"}, live=True), bytes(100) + record("ac3", "ac3", 2)
     monkeypatch.setitem(sys.modules, "av", None)
     assert await async_probe(live) == RecordingInfo(format="webm", size_bytes=len(live), channels=1, sample_rate=48_000)
     assert await async_probe(other) == RecordingInfo(format=None, size_bytes=len(other))

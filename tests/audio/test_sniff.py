@@ -87,7 +87,7 @@ def ebml(*elements: bytes) -> bytes:
         ("tta", "tta", {}, "tta"),
         ("voc", "pcm_s16le", {}, "voc"),
         ("w64", "pcm_s16le", {}, "w64"),
-        ("wv", "wavpack", {}, "wavpack"),
+        ("wv", "wavpack", {}, "wv"),
         ("avi", "pcm_s16le", {}, "avi"),
         ("au", "pcm_s16be", {}, "au"),
         ("amr", "libopencore_amrnb", {"rate": 8_000, "bit_rate": 12_200}, "amr"),

@@ -95,7 +95,7 @@ DSF = _format("dsf", ".dsf")
 TTA = _format("tta", ".tta")
 VOC = _format("voc", ".voc")
 W64 = _format("w64", ".w64")
-WAVPACK = _format("wavpack", ".wv")
+WAVPACK = _format("wv", ".wv")
 
 # One a line, these would fill two screens.
 # fmt: off
