@@ -85,9 +85,9 @@ def _mpeg(reader: Reader) -> Damage | None:
     # Behind a tag there may be anything; and frames of a free bit rate or of layer I are not known here.
     if behind and (sniff(behind) not in {formats.MP3, None} or mpeg.is_other_frame(behind)):
         return None
-    if 0 < reader.size_bytes <= start:
-        return Damage(kind="broken", detail="it ends within the tag (ID3) before the sound")
     if reader.size_bytes >= _JUDGED_BYTES and not (mpeg.has_frames(behind) or _has_frames(reader, start)):
+        if start >= reader.size_bytes:
+            return Damage(kind="broken", detail="it ends within the tag (ID3) before the sound")
         return Damage(kind="broken", detail="it holds no frames of MPEG audio that follow each other")
     told = mpeg.promised(reader)
     return None if told is None else _cut_off(told)
