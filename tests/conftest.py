@@ -44,7 +44,7 @@ def watched_loop() -> Iterator[None]:
     """
     allowed = {
         "config/keys.py": {"__call__"},
-        "upload/source.py": {"_from_path"},
+        "upload/opening.py": {"_from_path"},
         "models/transcription.py": {"save"},
         "blocking/runner.py": {"run", "hold", "close"},
         "probing.py": {"probe"},

@@ -73,8 +73,8 @@ def hints() -> Iterator[tuple[str, str]]:
 def test_no_plain_hint_speaks_python() -> None:
     """What the command may show and names an argument, a class or a kind of object has another telling."""
     found = list(hints())
-    assert ("upload/source.py", "give a file") in found
-    assert ("upload/source.py", "seek(0) first, to send it again") in found
+    assert ("upload/opening.py", "give a file") in found
+    assert ("upload/opening.py", "seek(0) first, to send it again") in found
     spoken = [
         f"{module}: {hint}"
         for module, hint in found

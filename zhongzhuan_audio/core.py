@@ -36,8 +36,9 @@ from zhongzhuan_audio.transport.outgoing import Outgoing, Upload
 from zhongzhuan_audio.transport.pipeline import Pipeline
 from zhongzhuan_audio.transport.session import Network, SessionKeeper, check_left
 from zhongzhuan_audio.transport.stream import Stream
+from zhongzhuan_audio.upload.opening import open_source
 from zhongzhuan_audio.upload.payload import Progress
-from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
+from zhongzhuan_audio.upload.source import AudioFile, Source
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine, LocalRelay

@@ -13,7 +13,8 @@ from zhongzhuan_audio.errors import AudioSourceError
 from zhongzhuan_audio.models import Damage, RecordingInfo
 from zhongzhuan_audio.options import require_asyncio
 from zhongzhuan_audio.threads import in_thread
-from zhongzhuan_audio.upload.source import AudioFile, Source, open_source
+from zhongzhuan_audio.upload.opening import open_source
+from zhongzhuan_audio.upload.source import AudioFile, Source
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.media.inside import Inside

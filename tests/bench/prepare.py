@@ -25,7 +25,7 @@ import numpy as np
 
 from zhongzhuan_audio.media.encoding import BIT_RATES
 from zhongzhuan_audio.media.preparing import convert, encode_stretches, listen
-from zhongzhuan_audio.upload.source import open_source
+from zhongzhuan_audio.upload.opening import open_source
 
 MINUTES = 180
 DATA = Path(__file__).parent.parent / "data"

@@ -15,7 +15,7 @@ import pytest
 
 from zhongzhuan_audio.errors import AudioSourceError, MissingExtraError, UnsupportedAudioError
 from zhongzhuan_audio.media.preparing import convert, encode_stretches, listen
-from zhongzhuan_audio.upload.source import open_source
+from zhongzhuan_audio.upload.opening import open_source
 
 from .conftest import RATE, decoded, lag, made
 

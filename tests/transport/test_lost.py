@@ -9,7 +9,7 @@ import attrs
 
 from zhongzhuan_audio import AsyncClient, RetryPolicy
 from zhongzhuan_audio.relay import Fault, LocalRelay, ScriptedEngine
-from zhongzhuan_audio.upload.source import open_source
+from zhongzhuan_audio.upload.opening import open_source
 
 
 async def test_each_lost_attempt_is_told_once_before_the_next(jfk: Path, monkeypatch: Any) -> None:

@@ -19,7 +19,7 @@ from zhongzhuan_audio.relay import LocalRelay, ScriptedAnswer, ScriptedEngine
 from zhongzhuan_audio.transport.outgoing import Upload
 from zhongzhuan_audio.transport.pipeline import Pipeline
 from zhongzhuan_audio.transport.session import Network, SessionKeeper
-from zhongzhuan_audio.upload.source import open_source
+from zhongzhuan_audio.upload.opening import open_source
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 QUICK = RetryPolicy(backoff_base_s=0.001)

@@ -16,8 +16,8 @@ import pytest
 import trustme
 
 from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy, TimedOutError, Timeouts
+from zhongzhuan_audio.upload.opening import open_source
 from zhongzhuan_audio.upload.payload import UploadPayload
-from zhongzhuan_audio.upload.source import open_source
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 LARGE = MP3 * 40

@@ -28,8 +28,9 @@ from aiohttp.web import FileField
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from zhongzhuan_audio.errors import AudioSourceError, ConfigurationError, UnsupportedAudioError
+from zhongzhuan_audio.upload.opening import open_source
 from zhongzhuan_audio.upload.readers import SharedFile
-from zhongzhuan_audio.upload.source import Source, open_source
+from zhongzhuan_audio.upload.source import Source
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 
@@ -303,7 +304,7 @@ async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: 
             super().close()
 
     os.mkfifo(tmp_path / "pipe.mp3")
-    monkeypatch.setattr("zhongzhuan_audio.upload.source._open_binary", lambda _: Stuck())
+    monkeypatch.setattr("zhongzhuan_audio.upload.opening._open_binary", lambda _: Stuck())
     call = asyncio.create_task(open_source(tmp_path / "pipe.mp3"))
     await reading.wait()
     call.cancel()
@@ -317,7 +318,7 @@ async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: 
 
 SILENT_PIPE = """
 import asyncio, os, sys, time
-from zhongzhuan_audio.upload.source import open_source
+from zhongzhuan_audio.upload.opening import open_source
 
 path, writes = sys.argv[1], sys.argv[2] == "True"
 before = len(os.listdir("/proc/self/fd"))

@@ -16,8 +16,8 @@ from zhongzhuan_audio.errors import ZhongzhuanError
 from zhongzhuan_audio.journal import JournalView, key_of
 from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.threads import in_thread
+from zhongzhuan_audio.upload.opening import open_source
 from zhongzhuan_audio.upload.soundness import check_sound
-from zhongzhuan_audio.upload.source import open_source
 
 __all__ = ["Finding", "Prospect", "survey"]
 
