@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -23,25 +21,21 @@ from zhongzhuan_audio.cli.render import Reporter, complain, logging_to_stderr, o
 from zhongzhuan_audio.cli.report import REPORTS, Report
 from zhongzhuan_audio.cli.rows import json_line
 from zhongzhuan_audio.cli.signals import first_ctrl_c, run_until_interrupted, sigterm_interrupts
+from zhongzhuan_audio.cli.stdin import open_stdin
 from zhongzhuan_audio.cli.tally import DONE, Tally, Verb, command_line, describe_left
 from zhongzhuan_audio.cli.wording import in_options
 from zhongzhuan_audio.cli.work import Target, Work
 from zhongzhuan_audio.config import Limits
-from zhongzhuan_audio.errors import AudioSourceError, JournalError
+from zhongzhuan_audio.errors import JournalError
 from zhongzhuan_audio.models.script import converter_to
 from zhongzhuan_audio.options import Preparing
 from zhongzhuan_audio.protocol.form import Field
 
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     from zhongzhuan_audio.client import AsyncClient
 
 __all__ = ["run_on_recordings"]
 
-Stdin: TypeAlias = "IO[bytes] | AsyncIterator[bytes]"
-
-_CHUNK_BYTES = 64 * 1024
 _NAMED = 20
 """How many recordings a command that is to be typed may name."""
 
@@ -99,7 +93,7 @@ def _estimate(verb: Verb, found: Found, options: RecordingOptions, fields: tuple
     question = fields + ((TRANSLATION,) if verb == "translate" else ()) + ((LOCAL,) if options.local else ())
     question += marks_of(options.preparing)
     with ExitStack() as stack:
-        stdin = _stdin(found.recordings, stack)
+        stdin = open_stdin(found.recordings, stack)
         jobs = [
             (each.label, Job(stdin, filename="stdin") if each.name == STDIN and stdin is not None else Job(each.name))
             for each in found.recordings
@@ -184,7 +178,7 @@ class _Run:
                 report=report,
                 as_json=options.json,
                 has_journal=options.journal_path is not None,
-                stdin=_stdin(self._recordings, stack),
+                stdin=open_stdin(self._recordings, stack),
             )
             try:
                 with reporter:
@@ -295,41 +289,3 @@ class _Run:
         if self._are_many and (again := self._again(work)) is not None:
             lines.append(again)
         return lines
-
-
-def _stdin(recordings: Sequence[Recording], stack: ExitStack) -> Stdin | None:
-    """Return what stdin holds, read to its end, where that is one of the recordings."""
-    if all(recording.name != STDIN for recording in recordings):
-        return None
-    kept = stack.enter_context(_kept_stdin())
-    return _failing(kept) if isinstance(kept, AudioSourceError) else kept
-
-
-async def _failing(error: AudioSourceError) -> AsyncIterator[bytes]:
-    """Be a recording that cannot be read."""
-    for _ in range(1):
-        raise error
-    yield b""
-
-
-@contextmanager
-def _kept_stdin() -> Iterator[IO[bytes] | AudioSourceError]:
-    """Read stdin to its end, and give it as a file that can be sent more than once, or the error that it ended with.
-
-    It is read here and not by the client: a thread that waits for a terminal cannot be interrupted.
-    """
-    from zhongzhuan_audio.upload.spool import MAX_SPOOLED_BYTES, too_long
-
-    with tempfile.TemporaryFile() as kept:
-        left, stdin = MAX_SPOOLED_BYTES, cast("BufferedReader", sys.stdin.buffer)
-        try:
-            # Piece by piece: a signal between two reads within one call would wait for the next bytes.
-            while (chunk := stdin.read1(_CHUNK_BYTES)) and (left := left - len(chunk)) >= 0:
-                kept.write(chunk)
-            kept.seek(0)
-            if left < 0:
-                kept.truncate()
-        except OSError as error:
-            yield AudioSourceError(f"cannot read stdin: {error.strerror or error}", source="stdin")
-        else:
-            yield kept if left >= 0 else too_long("stdin", MAX_SPOOLED_BYTES)

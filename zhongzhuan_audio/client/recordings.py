@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-import attrs
-
-from zhongzhuan_audio.client.damaged import with_damage
-from zhongzhuan_audio.client.needed import find_need
 from zhongzhuan_audio.client.script import in_script
+from zhongzhuan_audio.client.sending import SendingCalls
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore
-from zhongzhuan_audio.longform.needs import Need
 from zhongzhuan_audio.models import Transcription
 from zhongzhuan_audio.models.script import Script
 from zhongzhuan_audio.options import Channels, Context, Prepare, Preparing, utc_now
-from zhongzhuan_audio.protocol.answer import Answer
-from zhongzhuan_audio.protocol.form import Field
 from zhongzhuan_audio.protocol.known_models import timed_format
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
@@ -31,16 +23,14 @@ from zhongzhuan_audio.protocol.request import (
     translation_fields,
 )
 from zhongzhuan_audio.protocol.response import decode_transcription
-from zhongzhuan_audio.transport.outgoing import Upload
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.references import SpeakerReference, list_references, read_references
-from zhongzhuan_audio.upload.soundness import check_sound
-from zhongzhuan_audio.upload.source import AudioFile, Source
+from zhongzhuan_audio.upload.source import AudioFile
 
 __all__ = ["RecordingCalls"]
 
 
-class RecordingCalls(ClientCore):
+class RecordingCalls(SendingCalls):
     """What is done to recordings."""
 
     async def transcribe(
@@ -269,74 +259,3 @@ class RecordingCalls(ClientCore):
             retry=retry,
             on_progress=on_progress,
         )
-
-    async def _send_recording(
-        self,
-        file: AudioFile,
-        filename: str | None,
-        path: str,
-        model: str,
-        fields: Sequence[Field],
-        *,
-        decode: Callable[[Answer], Transcription],
-        preparing: Preparing,
-        timeouts: Timeouts | None,
-        retry: RetryPolicy | None,
-        on_progress: Progress | None,
-    ) -> Transcription:
-        preparing.check_times(fields)
-        since = time.monotonic()
-        upload = await self._open_upload(
-            file, filename, path, fields, timeouts=timeouts, retry=retry, on_progress=on_progress
-        )
-
-        async def ask(upload: Upload) -> Transcription:
-            transcription, attempts = await self._send(
-                upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry, since=since
-            )
-            return attrs.evolve(transcription, attempts=attempts)
-
-        async def ask_for(
-            source: Source, fields: Sequence[Field], on_progress: Progress | None, audio_s: float | None
-        ) -> Transcription:
-            return await ask(
-                attrs.evolve(upload, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
-            )
-
-        async def ask_somehow() -> Transcription:
-            asked = (upload.source, model, fields, preparing, ask_for, on_progress)
-            if preparing.channels is not None:
-                from zhongzhuan_audio.client.channels import ChannelPreparer
-
-                return await ChannelPreparer(self._audio_limits, self._limits, self._on_event).ask_by_channel(*asked)
-            need = await self._need_of(upload.source, upload.audio_s, model, preparing)
-            if need is not None or preparing.listens or preparing.skip_silence:
-                from zhongzhuan_audio.client.prepared import Preparer
-
-                preparer = Preparer(self._audio_limits, self._limits, self._on_event)
-                return await (preparer.ask_heard(*asked) if need is None else preparer.ask_prepared(need, *asked))
-            return await _flagged(await ask(upload))
-
-        try:
-            damage = None if self._is_untouched(preparing) else await check_sound(upload.source)
-            return with_damage(await ask_somehow(), damage)
-        finally:
-            upload.source.close()
-
-    def _is_untouched(self, preparing: Preparing) -> bool:
-        """Say whether a recording goes out as it is, whatever it is."""
-        return preparing.prepare == "never" or self._relay is not None
-
-    async def _need_of(self, source: Source, duration_s: float | None, model: str, preparing: Preparing) -> Need | None:
-        """Return why a recording cannot go out as it is; None where it can, or must."""
-        if self._is_untouched(preparing):
-            return None
-        return await find_need(source, duration_s, model, self._audio_limits, preparing.prepare)
-
-
-async def _flagged(transcription: Transcription) -> Transcription:
-    if not transcription.segments:
-        return transcription
-    from zhongzhuan_audio.longform.reviewing import flag
-
-    return await flag(transcription)

@@ -11,8 +11,8 @@ import attrs
 
 from zhongzhuan_audio.client.damaged import with_damage
 from zhongzhuan_audio.client.needed import find_need
+from zhongzhuan_audio.client.sending import SendingCalls
 from zhongzhuan_audio.config import RetryPolicy, Timeouts
-from zhongzhuan_audio.core import ClientCore
 from zhongzhuan_audio.options import Prepare, Preparing, utc_now
 from zhongzhuan_audio.protocol.request import (
     ChunkingStrategy,
@@ -37,7 +37,7 @@ __all__ = ["StreamedCalls"]
 _PATH = "/audio/transcriptions"
 
 
-class StreamedCalls(ClientCore):
+class StreamedCalls(SendingCalls):
     """Transcripts that come piece by piece."""
 
     @asynccontextmanager
@@ -160,7 +160,7 @@ class StreamedCalls(ClientCore):
         self, upload: Upload, model: str, prepare: Prepare
     ) -> AsyncIterator[tuple[Upload, Callable[[Transcription], Transcription]]]:
         """Give what is sent, and what tells the transcript of what was done to the recording."""
-        if prepare == "never" or self._relay is not None:
+        if self._is_untouched(prepare):
             yield upload, lambda whole: whole
             return
         source, limits = upload.source, self._audio_limits
