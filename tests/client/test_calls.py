@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,38 +26,13 @@ from zhongzhuan_audio.cli import run
 from zhongzhuan_audio.models import Segment, Word
 from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine, WhisperEngine
 
+from .sounds import RATE, samples, silence, wav
+
 av = pytest.importorskip("av")
 np = pytest.importorskip("numpy")
 
-RATE = 16_000
 BOTH = {"left": "agent", "right": "customer"}
 DATA = Path(__file__).parents[1] / "data"
-
-
-def samples(path: Path) -> Any:
-    """Return a recording's samples."""
-    with av.open(str(path)) as file:
-        resampler = av.AudioResampler("s16", "mono", RATE)
-        blocks = [block.to_ndarray()[0] for frame in file.decode(audio=0) for block in resampler.resample(frame)]
-    return np.concatenate(blocks)
-
-
-def wav(*channels: Any) -> bytes:
-    """Return channels as a WAV, the shorter ones with silence behind."""
-    longest = max(map(len, channels))
-    rows = [np.concatenate([channel, np.zeros(longest - len(channel), np.int16)]) for channel in channels]
-    kept = io.BytesIO()
-    with wave.open(kept, "wb") as file:
-        file.setnchannels(len(rows))
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(np.stack(rows, 1).astype("<i2").tobytes())
-    return kept.getvalue()
-
-
-def silence(seconds: float) -> Any:
-    """Return nothing to hear."""
-    return np.zeros(round(seconds * RATE), np.int16)
 
 
 class Ears(ScriptedEngine):
@@ -102,19 +75,6 @@ async def relay(ears: Ears) -> AsyncIterator[LocalRelay]:
     """A relay with these."""
     async with LocalRelay(ears) as relay:
         yield relay
-
-
-@pytest.fixture
-async def client(relay: LocalRelay) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    async with AsyncClient(relay.base_url, relay.api_key) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def talk() -> Any:
-    """Eleven seconds of speech."""
-    return samples(DATA / "jfk.mp3")
 
 
 @pytest.fixture

@@ -72,13 +72,6 @@ async def relay() -> AsyncIterator[LocalRelay]:
         yield relay
 
 
-@pytest.fixture
-async def client(relay: LocalRelay) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    async with AsyncClient(relay.base_url, relay.api_key) as client:
-        yield client
-
-
 @pytest.mark.parametrize(
     ("name", "container", "codec", "video", "reason"),
     [

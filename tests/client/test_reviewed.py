@@ -58,13 +58,6 @@ async def relay() -> AsyncIterator[LocalRelay]:
         yield relay
 
 
-@pytest.fixture
-async def client(relay: LocalRelay) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    async with AsyncClient(relay.base_url, relay.api_key) as client:
-        yield client
-
-
 def script(relay: LocalRelay, *answers: Any) -> None:
     """Have the relay answer so."""
     relay.engine.script(*answers)  # type: ignore[attr-defined]

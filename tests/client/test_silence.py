@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,10 @@ from zhongzhuan_audio.cli import run
 from zhongzhuan_audio.models import Segment
 from zhongzhuan_audio.relay import LocalRelay, Recognition, ScriptedEngine
 
+from .sounds import silence, wav
+
 av = pytest.importorskip("av")
 np = pytest.importorskip("numpy")
-
-RATE = 16_000
 
 
 class Ears(ScriptedEngine):
@@ -52,38 +50,6 @@ async def relay(ears: Ears) -> AsyncIterator[LocalRelay]:
     """A relay with these."""
     async with LocalRelay(ears) as relay:
         yield relay
-
-
-@pytest.fixture
-async def client(relay: LocalRelay) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    async with AsyncClient(relay.base_url, relay.api_key) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def talk(jfk: Path) -> Any:
-    """Eleven seconds of speech."""
-    with av.open(str(jfk)) as file:
-        resampler = av.AudioResampler("s16", "mono", RATE)
-        blocks = [block.to_ndarray()[0] for frame in file.decode(audio=0) for block in resampler.resample(frame)]
-    return np.concatenate(blocks)
-
-
-def silence(seconds: float) -> Any:
-    """Nothing to hear."""
-    return np.zeros(round(seconds * RATE), np.int16)
-
-
-def wav(*channels: Any) -> bytes:
-    """Channels of one length as a WAV."""
-    kept = io.BytesIO()
-    with wave.open(kept, "wb") as file:
-        file.setnchannels(len(channels))
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(np.stack(channels, 1).astype("<i2").tobytes())
-    return kept.getvalue()
 
 
 @pytest.fixture

@@ -67,13 +67,6 @@ async def relay() -> AsyncIterator[LocalRelay]:
         yield relay
 
 
-@pytest.fixture
-async def client(relay: LocalRelay) -> AsyncIterator[AsyncClient]:
-    """A client of it."""
-    async with AsyncClient(relay.base_url, relay.api_key) as client:
-        yield client
-
-
 async def whole_of(client: AsyncClient, file: Any, **options: Any) -> Transcription:
     """Stream a recording, and return the transcript at the end; at least a piece of text comes before it."""
     async with client.stream_transcription(file, **options) as events:
