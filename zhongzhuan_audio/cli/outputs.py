@@ -42,6 +42,8 @@ UNTIMED_SUFFIX = ".txt"
 
 _GAP = "[missing·缺失".encode()
 """Without blanks and line ends, which depend on how subtitles are laid out."""
+_MOST_BYTES = 64 << 20
+"""More than any transcript has: the client takes no larger answer."""
 _GAP_IN_JSON = b'\n  "gaps": ['
 
 
@@ -127,10 +129,14 @@ def keep(path: Path, text: str, *, known: bool) -> Kept:
         OSError: It cannot be written.
     """
     data = text.encode("utf-8", "replace")
-    there = path.read_bytes() if path.is_file() else b""
-    held = len(there)
-    if there == data and path.is_file():
-        return Kept(path=path)
+    held = _size(path)
+    if held is not None and held <= _MOST_BYTES:
+        there = path.read_bytes()
+        if there == data:
+            return Kept(path=path)
+    else:
+        # What is so large is no transcript.
+        there = b""
     less, more = _has_gaps(data), _has_gaps(there)
     if held and (less > more or (less == more and (known or held > len(data)))):
         beside, is_there = _beside(path, data)
