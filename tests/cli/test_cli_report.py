@@ -67,7 +67,7 @@ def test_each_row_has_all_fields(tmp_path):
     rows = json.loads((tmp_path / "report.json").read_text())
     nothing: dict[str, object] = {"outputs": [], "partial": [], "missing": []}
     assert [list(each) for each in rows] == [names] * 3
-    assert rows[2] == {**dict.fromkeys(names), "source": "c", "status": "not sent", **nothing}
+    assert rows[2] == {**dict.fromkeys(names), "source": "c", "status": "not sent", "billed": "no", **nothing}
 
 
 def test_it_is_written_when_the_work_is_broken_off(tmp_path):

@@ -317,7 +317,7 @@ async def test_cancelling_does_not_wait_for_a_pipe(tmp_path: Path, monkeypatch: 
 
 
 SILENT_PIPE = """
-import asyncio, os, sys, time
+import asyncio, os, sys, threading, time
 from zhongzhuan_audio.upload.opening import open_source
 
 path, writes = sys.argv[1], sys.argv[2] == "True"
@@ -333,10 +333,10 @@ else:
     raise AssertionError("a silent pipe was read")
 # Without a writer the reader that was left behind waits for one, and is let go here.
 os.close(os.open(path, os.O_WRONLY) if writer is None else writer)
-for _ in range(1000):
-    if len(os.listdir("/proc/self/fd")) == before:
-        break
-    time.sleep(0.01)
+# Its descriptor may be yet to come: that none is open says something only once its threads have ended.
+while others := [thread for thread in threading.enumerate() if thread is not threading.main_thread()]:
+    others[0].join(10)
+    assert not others[0].is_alive()
 assert len(os.listdir("/proc/self/fd")) == before
 """
 

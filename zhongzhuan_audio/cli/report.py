@@ -123,7 +123,7 @@ class Report:
                 yield {**_UNKNOWN, **row}
         for source in self._unsent:
             if source not in self._sources:
-                yield {**_UNKNOWN, "source": source, "status": "not sent"}
+                yield {**_UNKNOWN, "source": source, "status": "not sent", "billed": "no"}
 
 
 def _line(row: Mapping[str, Any]) -> bytes:

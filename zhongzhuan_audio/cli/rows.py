@@ -35,7 +35,7 @@ def row_of_none(index: int, recording: Recording, *, is_broken_off: bool, may_bi
     unknown = dict.fromkeys(Outcome(index=index, job=Job(recording.name)).record())
     told: dict[str, Any] = {"index": index, "source": recording.label, "maybe_billed": 0, **_NO_FILES}
     if not is_broken_off:
-        return {**unknown, **told, "status": "not sent", "attempts": 0}
+        return {**unknown, **told, "status": "not sent", "attempts": 0, "billed": "no"}
     billed = {"billed": "maybe", "maybe_billed": 1} if may_bill else {"billed": "no"}
     return {**unknown, **told, "status": "broken off", **billed}
 
