@@ -32,6 +32,7 @@ from zhongzhuan_audio.events import OnEvent
 from zhongzhuan_audio.options import OWN_HEADERS, check_options, checked_endpoints, checked_headers, require_asyncio
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.protocol.form import Field
+from zhongzhuan_audio.transport.deadline import within
 from zhongzhuan_audio.transport.outgoing import Outgoing, Upload
 from zhongzhuan_audio.transport.pipeline import Pipeline
 from zhongzhuan_audio.transport.session import Network, SessionKeeper, check_left
@@ -234,7 +235,7 @@ class ClientCore:
 
     async def _open_source(self, file: object, filename: str | None, policy: RetryPolicy) -> Source:
         """Look at a recording, within the deadline of the call."""
-        limit = asyncio.timeout(policy.deadline_s)
+        limit = within(policy.deadline_s)
         try:
             async with limit:
                 # What can be read only once is read here, and may take its time.

@@ -107,8 +107,9 @@ class Preparing:
             raise ConfigurationError(f"prepare must be 'auto', 'never' or 'always', not {self.prepare!r}")
         if self.context not in _CONTEXT:
             raise ConfigurationError(f"context must be 'parallel' or 'sequential', not {self.context!r}")
-        for name in ("skip_silence", "allow_gaps", "drop_suspicious", "refill"):
-            check_kind(name, getattr(self, name), bool, "a bool")
+        if not (self.skip_silence is self.allow_gaps is self.drop_suspicious is self.refill is False):
+            for name in ("skip_silence", "allow_gaps", "drop_suspicious", "refill"):
+                check_kind(name, getattr(self, name), bool, "a bool")
         if self.channels is not None and self.prepare == "never":
             raise ConfigurationError("channels takes a recording apart, and prepare='never' forbids it")
         if self.skip_silence and self.prepare == "never":

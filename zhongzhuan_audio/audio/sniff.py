@@ -53,6 +53,11 @@ _MAGIC = {
     b"Creative Voice File\x1a": formats.VOC,
     b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00": formats.W64,
 }
+# A recording that goes out is looked at each time: most begin like none of them.
+_MAGIC_BY_FIRST = {
+    first: tuple((magic, kind) for magic, kind in _MAGIC.items() if magic[0] == first)
+    for first in {magic[0] for magic in _MAGIC}
+}
 _CHUNKED = {
     (b"RIFF", b"WAVE"): formats.WAV,
     (b"RIFX", b"WAVE"): formats.WAV,
@@ -67,7 +72,8 @@ _MPEG_SYNC = re.compile(rb"\xff[\xe0-\xff]..", re.DOTALL)  # eleven set bits for
 _G711 = (6, 7)
 _EXTENSIBLE = 0xFFFE
 _PACKET_BYTES = (188, 192)  # of ts and of m2ts, whose sync byte is the fifth
-_ATOM_HEADER_BYTES = 8
+_OLD_ATOMS = frozenset({b"moov", b"mdat", b"wide"})  # QuickTime is older than ftyp
+_ATOM_HEADER_BYTES = 8  # a size of 1 says that one of 64 bits follows the type
 _ADTS_HEADER_BYTES = 7
 _ADTS_RATES = range(13)
 _AU_HEADER_BYTES = range(24, 1 << 24)  # 24, and a remark that is short in any real file
@@ -94,11 +100,11 @@ def sniff(head: bytes) -> AudioFormat | None:
 
 
 def _untagged(head: bytes) -> AudioFormat | None:
-    for magic, kind in _MAGIC.items():
+    for magic, kind in _MAGIC_BY_FIRST.get(head[0], ()) if head else ():
         if head.startswith(magic):
             return kind
     chunked = _CHUNKED.get((head[:4], head[8:12]))
-    if chunked == formats.WAV and _codec_of(head) in _G711:
+    if chunked is formats.WAV and _codec_of(head) in _G711:
         return formats.G711
     return chunked or _mp4_family(head) or _matroska(head) or _raw_stream(head)
 
@@ -134,9 +140,10 @@ def _mp4_family(head: bytes) -> AudioFormat | None:
     kind, brand = head[4:8], head[8:12]
     if kind == b"ftyp":
         return None if brand in IMAGE_BRANDS else _MP4_BRANDS.get(brand, formats.MP4)
-    # QuickTime is older than ftyp; size 1 says that a 64-bit size follows the type.
+    if kind not in _OLD_ATOMS:
+        return None
     size = int.from_bytes(head[:4], "big")
-    return formats.MOV if kind in (b"moov", b"mdat", b"wide") and (size == 1 or size >= _ATOM_HEADER_BYTES) else None
+    return formats.MOV if size == 1 or size >= _ATOM_HEADER_BYTES else None
 
 
 def _matroska(head: bytes) -> AudioFormat | None:

@@ -157,7 +157,8 @@ class RecordingCalls(SendingCalls):
             extra=extra,
             strict=strict,
         )
-        fields += reference_fields(await read_references(references))
+        if references:
+            fields += reference_fields(await read_references(references))
         return await in_script(
             script,
             lambda: self._send_recording(

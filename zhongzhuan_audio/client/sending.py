@@ -51,7 +51,9 @@ class SendingCalls(ClientCore):
             transcription, attempts = await self._send(
                 upload, scope=f"{path} {model}", decode=decode, timeouts=timeouts, retry=retry, since=since
             )
-            return attrs.evolve(transcription, attempts=attempts)
+            # Nobody has it yet; a copy with one field changed would cost as much as half of its decoding.
+            object.__setattr__(transcription, "attempts", attempts)
+            return transcription
 
         async def ask_for(
             source: Source, fields: Sequence[Field], on_progress: Progress | None, audio_s: float | None

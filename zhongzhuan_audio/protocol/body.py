@@ -59,15 +59,22 @@ def decode_body(body: bytes, headers: Mapping[str, str]) -> tuple[str, bool]:
         body: The answer, its content encoding undone.
         headers: Response headers with lower-case names.
     """
-    declared = _CHARSET.search(headers.get("content-type", ""))
-    marked = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    for encoding in (marked, declared[1] if declared else "gb18030", "gb18030"):
-        try:
-            text = body.decode(encoding)
-        except (UnicodeError, LookupError):
-            continue
-        return text.lstrip("\ufeff"), "\0" not in text
-    return body.decode("utf-8", "replace"), False
+    text = _decoded(body, "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8")
+    if text is None:
+        declared = _CHARSET.search(headers.get("content-type", ""))
+        text = _decoded(body, declared[1]) if declared else None
+    if text is None:
+        text = _decoded(body, "gb18030")
+    if text is None:
+        return body.decode("utf-8", "replace"), False
+    return text.lstrip("\ufeff"), "\0" not in text
+
+
+def _decoded(body: bytes, encoding: str) -> str | None:
+    try:
+        return body.decode(encoding)
+    except (UnicodeError, LookupError):
+        return None
 
 
 def parse_json(text: str) -> Any:
@@ -77,7 +84,7 @@ def parse_json(text: str) -> Any:
     """
     try:
         value = json.loads(text)
-        if _SURROGATE_ESCAPE.search(text):
+        if "\\u" in text and _SURROGATE_ESCAPE.search(text):
             value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return NOT_JSON
@@ -93,9 +100,9 @@ def looks_like_page(text: str) -> bool:
     """Tell whether text is a web page (or XML), by its beginning and end; tags inside a text are just what was said."""
     if _PAGE_BEGINS.match(text):
         return True
-    tail = text[-_PAGE_TAIL_CHARS:].rstrip().lower()
-    return tail.endswith("</html>") or (
-        tail.endswith(">") and text.lstrip()[:1] == "<" and bool(_PAGE_HOLDS.search(text))
+    tail = text[-_PAGE_TAIL_CHARS:].rstrip()
+    return tail.endswith(">") and (
+        tail.lower().endswith("</html>") or (text.lstrip()[:1] == "<" and bool(_PAGE_HOLDS.search(text)))
     )
 
 

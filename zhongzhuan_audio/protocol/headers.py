@@ -30,7 +30,9 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     ``x-litellm-call-id``.
     """
     for name in _REQUEST_ID_NAMES:
-        value = headers.get(name, "")
+        value = headers.get(name)
+        if not value:
+            continue
         if not value.isprintable():
             value = "".join(char for char in value if char.isprintable())
         if value := value.strip():

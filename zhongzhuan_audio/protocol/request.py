@@ -99,7 +99,8 @@ def transcription_fields(
     fields = _common_fields(
         model, prompt, response_format, temperature, language=language, formats=_TRANSCRIPTION_FORMATS
     )
-    newer = {
+    special = {
+        "prompt": prompt,
         "timestamp_granularities": timestamp_granularities,
         "include": include,
         "chunking_strategy": chunking_strategy,
@@ -108,9 +109,11 @@ def transcription_fields(
         "keywords": keywords,
         "languages": languages,
     }
+    given = [name for name, value in special.items() if value is not None]
     if strict:
-        given = [name for name, value in {"prompt": prompt, **newer}.items() if not _is_nothing(value)]
-        check_model_takes(model, response_format, given)
+        check_model_takes(model, response_format, [name for name in given if not _is_nothing(special[name])])
+    if not given and extra is None:
+        return tuple(fields)
     if timestamp_granularities is not None:
         fields += _granularity_fields(timestamp_granularities, response_format, strict=strict)
     fields += list_fields("include", include)
@@ -214,8 +217,8 @@ def _check_temperature(value: object) -> str:
 
 
 def _is_nothing(value: object) -> bool:
-    """Tell whether an option sends nothing: an empty list does not, either."""
-    return value is None or (isinstance(value, (list, tuple)) and not value)
+    """Tell whether an option sends nothing though it is given: an empty list."""
+    return isinstance(value, (list, tuple)) and not value
 
 
 def _granularity_fields(values: Iterable[Granularity], response_format: str, *, strict: bool) -> list[Field]:

@@ -115,12 +115,12 @@ def _from_object(
         transcription = attrs.evolve(transcription, text=text)
     if transcription.segments:
         return transcription
-    found = _from_text(answer, body, transcription.text, response_format, now)
     if _JSON_OBJECT.match(transcription.text):
-        return found
-    if not found.segments and found.text == transcription.text:
+        return _from_text(answer, body, transcription.text, response_format, now)
+    text, segments = _words_of(answer, body, transcription.text, response_format)
+    if not segments and text == transcription.text:
         return transcription
-    return attrs.evolve(transcription, text=found.text, segments=found.segments)
+    return attrs.evolve(transcription, text=text, segments=segments)
 
 
 def _from_text(
@@ -137,12 +137,13 @@ def _from_text(
 
 def _transcript_fields(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the object that holds the transcript: the whole, or one in an envelope; None where there is none."""
-    for fields in (value, *(value.get(name) for name in _ENVELOPES)):
-        if isinstance(fields, dict) and (
-            isinstance(fields.get("text"), str) or isinstance(fields.get("segments"), list)
-        ):
-            return fields
-    return None
+    if _has_transcript(value):
+        return value
+    return next((fields for name in _ENVELOPES if _has_transcript(fields := value.get(name))), None)
+
+
+def _has_transcript(value: Any) -> bool:
+    return isinstance(value, dict) and (isinstance(value.get("text"), str) or isinstance(value.get("segments"), list))
 
 
 def _says_error(value: Mapping[str, Any], *, has_words: bool, has_transcript: bool) -> bool:
@@ -176,15 +177,23 @@ def _from_plain(answer: Answer, body: str, text: str, response_format: str) -> T
 
 def _from_words(answer: Answer, body: str, words: str, response_format: str) -> Transcription:
     """Return a transcript of bare text, which may be subtitles."""
+    text, segments = _words_of(answer, body, words, response_format)
+    return Transcription(text=text, segments=segments, body=body, request_id=request_id(answer.headers))
+
+
+def _words_of(answer: Answer, body: str, words: str, response_format: str) -> tuple[str, tuple[Segment, ...]]:
+    """Return the text that words hold, and the segments where they are subtitles.
+
+    Raises:
+        InvalidResponseError: They are a web page, or a gateway's.
+    """
     if looks_like_page(words):
         raise page_error(answer, body, words)
     if is_never_said(words):
         raise broken_error(answer, body, f"status {answer.status} and a gateway's words: {tidy(words)[:80]}")
     timing = _TIMING.search(words)
     if timing is None:
-        header_only = words.startswith("WEBVTT")
-        text = "" if header_only else words
-        return Transcription(text=text, body=body, request_id=request_id(answer.headers))
+        return ("" if words.startswith("WEBVTT") else words), ()
     from zhongzhuan_audio.subtitles import parse_srt, parse_vtt
 
     # Asked for WebVTT, a relay may lose the header; SubRip is told from it by the comma before the milliseconds.
@@ -192,12 +201,8 @@ def _from_words(answer: Answer, body: str, words: str, response_format: str) -> 
     cues = [cue for cue in (parse_vtt if vtt else parse_srt)(words) if cue.text.strip()]
     if not cues:
         raise broken_error(answer, body, f"status {answer.status} and subtitles without a text")
-    return Transcription(
-        text=join_texts(line for cue in cues for line in cue.text.splitlines()),
-        segments=tuple(
-            Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip(), speaker=cue.speaker)
-            for number, cue in enumerate(cues)
-        ),
-        body=body,
-        request_id=request_id(answer.headers),
+    segments = tuple(
+        Segment(id=number, start=cue.start, end=cue.end, text=cue.text.strip(), speaker=cue.speaker)
+        for number, cue in enumerate(cues)
     )
+    return join_texts(line for cue in cues for line in cue.text.splitlines()), segments

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from zhongzhuan_audio.errors import (
     TransportError,
 )
 from zhongzhuan_audio.events import ConnectionOpened, ConnectionReused, Event
+from zhongzhuan_audio.transport.deadline import within
 from zhongzhuan_audio.transport.exchange import Reply, exchange
 from zhongzhuan_audio.transport.held import Held
 from zhongzhuan_audio.transport.outgoing import Body, Outgoing
@@ -65,7 +65,7 @@ async def attempt(
     headers = {**headers, **outgoing.headers, "Authorization": Secret("Bearer " + key)}
     url = outgoing.url(endpoint.base_url)
     limit_s = timeouts.attempt_limit_s(outgoing.size_bytes, outgoing.audio_s)
-    limit = asyncio.timeout(limit_s)
+    limit = within(limit_s)
 
     def on_connection(reused: bool) -> None:
         if tell is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import attrs
@@ -11,6 +10,7 @@ from zhongzhuan_audio.advice import NOT_AGAIN, Advice, with_more
 from zhongzhuan_audio.config import ApiKey, RetryPolicy, Secret, Timeouts
 from zhongzhuan_audio.errors import Attempt, Billed, TimedOutError, TransportError, ZhongzhuanError
 from zhongzhuan_audio.protocol.retry import Situation, chances
+from zhongzhuan_audio.transport.deadline import within
 from zhongzhuan_audio.transport.failover import Failover, Trial
 from zhongzhuan_audio.transport.held import Held
 from zhongzhuan_audio.transport.keys import fresh_key
@@ -119,7 +119,7 @@ class Call:
             return False
         self.reread.add(index)
         try:
-            async with asyncio.timeout(self.left_s()):
+            async with within(self.left_s()):
                 key = await fresh_key(api_key)
         except TimeoutError:
             return False

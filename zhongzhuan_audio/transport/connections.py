@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 
@@ -41,7 +41,7 @@ class CleanConnections:
 
     def __init__(self, *, shared: bool) -> None:
         self._shared = shared
-        self._seen: WeakSet[ResponseHandler] = WeakSet()
+        self._seen: WeakKeyDictionary[ResponseHandler, Incoming] = WeakKeyDictionary()
         self._suspects: WeakSet[ResponseHandler] = WeakSet()
 
     def distrust(self) -> None:
@@ -63,8 +63,9 @@ class CleanConnections:
             nonlocal unknown
             protocol = conn.protocol
             assert protocol is not None
-            if protocol in self._seen:
-                if protocol in self._suspects or _is_unclean(protocol):
+            incoming = self._seen.get(protocol)
+            if incoming is not None:
+                if protocol in self._suspects or _is_unclean(protocol, incoming):
                     raise _PassedOver
             elif self._shared and protocol.should_close:
                 unknown += 1
@@ -73,8 +74,9 @@ class CleanConnections:
                 if bodiless.reused is not None:
                     # aiohttp sends a GET again by itself where its connection dies; whether to is decided elsewhere.
                     raise aiohttp.ServerDisconnectedError
-                bodiless.connected(reused=protocol in self._seen)
-            self._seen.add(protocol)
+                bodiless.connected(reused=incoming is not None)
+            if incoming is None and protocol.transport is not None:
+                self._seen[protocol] = Incoming(protocol.transport)
             return await send(conn)
 
         # The one place where aiohttp shows a request its connection with nothing written yet; the request is ours.
@@ -97,7 +99,7 @@ async def go_direct(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandl
     return await handler(request)
 
 
-def _is_unclean(protocol: ResponseHandler) -> bool:
+def _is_unclean(protocol: ResponseHandler, incoming: Incoming) -> bool:
     """Tell whether anything came while a connection was idle, its end included, that the loop may not have read yet."""
     transport = protocol.transport
-    return protocol.should_close or transport is None or transport.is_closing() or Incoming(transport).waits()
+    return protocol.should_close or transport is None or transport.is_closing() or incoming.waits()

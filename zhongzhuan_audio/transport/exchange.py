@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 import aiohttp
@@ -61,12 +62,6 @@ async def exchange(
         ConfigurationError: The session has credentials of its own.
         ZhongzhuanError: What the payload found wrong with the recording.
     """
-    timeout = aiohttp.ClientTimeout(
-        total=None,
-        connect=timeouts.connect_s,
-        sock_connect=timeouts.connect_s,
-        sock_read=timeouts.answer_stall_s,
-    )
     foreign = Foreign(payload, route, timeouts)
     bodiless = payload if isinstance(payload, Bodiless) else None
     token = carried.set(bodiless)
@@ -78,7 +73,7 @@ async def exchange(
                 url,
                 data=payload if bodiless is None else None,
                 headers=headers,
-                timeout=timeout,
+                timeout=_client_timeout(timeouts.connect_s, timeouts.answer_stall_s),
                 allow_redirects=False,
                 raise_for_status=False,
                 **route.options(),
@@ -101,6 +96,11 @@ async def exchange(
         carried.reset(token)
         if not answered:
             payload.hang_up()
+
+
+@lru_cache(16)
+def _client_timeout(connect_s: float | None, answer_stall_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=connect_s, sock_read=answer_stall_s)
 
 
 class Reply:

@@ -136,6 +136,9 @@ class Failover:
         if trial.epoch != circuit.epoch:
             # Whoever began after it did has found the endpoint down, or up again.
             return
+        if circuit.open_until is None and not circuit.failures and circuit.rest_s == _REST_S:
+            # As new, which is how nearly every answer finds it.
+            return
         self._circuits[trial.index] = _Circuit(epoch=circuit.epoch + (circuit.open_until is not None))
         if circuit.open_until is not None and len(self.endpoints) > 1:
             self._tell(CircuitClosed(endpoint=self.endpoints[trial.index].base_url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -119,7 +119,7 @@ class Upload:
 
     def body(self, *, stall_s: float | None, on_connection: Callable[[bool], None]) -> UploadPayload:
         """Return the form, with a boundary of its own."""
-        boundary = secrets.token_hex(16)
+        boundary = os.urandom(16).hex()
         prefix, suffix = encode_form(self.fields, self.source.filename, boundary=boundary)
         return UploadPayload(
             self.source,

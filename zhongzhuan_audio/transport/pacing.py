@@ -12,6 +12,7 @@ from collections.abc import Callable
 from zhongzhuan_audio.advice import Advice
 from zhongzhuan_audio.config import Limits
 from zhongzhuan_audio.errors import TimedOutError
+from zhongzhuan_audio.transport.deadline import within
 
 __all__ = ["Gcra", "Pacer", "Turn"]
 
@@ -43,6 +44,7 @@ class Pacer:
         self._clock = clock or asyncio.get_running_loop().time
         self._requests = Gcra(limits.requests_per_minute) if limits.requests_per_minute else None
         self._audio = Gcra(limits.audio_minutes_per_minute) if limits.audio_minutes_per_minute else None
+        self._is_paced = self._requests is not None or self._audio is not None
         self._allowed = float(limits.max_concurrency)
         self._halved_at = float("-inf")
         self._running = 0
@@ -108,7 +110,7 @@ class Pacer:
         self._queue[place] = audio_minutes
         self._hand_out()
         try:
-            async with asyncio.timeout(self._limits.max_wait_s):
+            async with within(self._limits.max_wait_s):
                 await place
         except BaseException as error:
             self._leave(place)
@@ -127,11 +129,15 @@ class Pacer:
         """Return how long the next has to wait; None until another one ends."""
         if self._running >= self.allowed:
             return None
+        if not self._is_paced:
+            return 0.0
         now = self._clock()
         return max((rate.wait_s(now) for rate in (self._requests, self._audio) if rate is not None), default=0.0)
 
     def _begin(self, audio_minutes: float) -> None:
         self._running += 1
+        if not self._is_paced:
+            return
         now = self._clock()
         if self._requests is not None:
             self._requests.begin(now, 1.0)

@@ -19,6 +19,7 @@ from zhongzhuan_audio.protocol.retry import Again, Course, Elsewhere, RetryQuota
 from zhongzhuan_audio.transport.attempt import attempt
 from zhongzhuan_audio.transport.call import Call, closed_under
 from zhongzhuan_audio.transport.choosing import choose_endpoint
+from zhongzhuan_audio.transport.deadline import within
 from zhongzhuan_audio.transport.exchange import Reply
 from zhongzhuan_audio.transport.failover import Failover
 from zhongzhuan_audio.transport.outgoing import Outgoing
@@ -213,7 +214,7 @@ class Pipeline:
         Raises:
             BaseException: What ends the call whatever may be left to try.
         """
-        deadline = asyncio.timeout(call.left_s())
+        deadline = within(call.left_s())
         try:
             async with call.held, deadline:
                 outcome = await self._exchange(call, receive)

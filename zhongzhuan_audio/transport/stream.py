@@ -18,6 +18,7 @@ from zhongzhuan_audio.errors import (
 )
 from zhongzhuan_audio.protocol.answer import Answer
 from zhongzhuan_audio.transport.call import Call
+from zhongzhuan_audio.transport.deadline import within
 from zhongzhuan_audio.transport.exchange import Reply
 
 __all__ = ["Stream"]
@@ -75,7 +76,7 @@ class Stream:
             chunk = await self._reply.chunk()
             self.received_bytes += len(chunk)
             return chunk
-        deadline = asyncio.timeout(self._call.left_s())
+        deadline = within(self._call.left_s())
         try:
             async with deadline:
                 chunk = await self._reply.chunk()

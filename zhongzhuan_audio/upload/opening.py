@@ -155,11 +155,14 @@ async def _from_path(path: str | bytes, filename: str | None) -> Source:
         raise AudioSourceError("the path is empty" if not path else "the path holds a NUL", hint=ACCEPTED)
     name = filename or os.path.basename(path)  # noqa: PTH119 - a string in, a string out
     with explained(label):
-        mode = os.stat(path).st_mode  # noqa: PTH116 - on the loop: no object is made that is not needed
+        status = os.stat(path)  # noqa: PTH116 - on the loop: no object is made that is not needed
+        mode = status.st_mode
         if stat.S_ISDIR(mode):
             raise AudioSourceError(f"{label} is a folder", hint="give a file", source=label)
         if stat.S_ISREG(mode):
-            return await _from_opener(lambda: DescriptorReader(_open_descriptor(path)), name, label)
+            return await _from_opener(
+                lambda: DescriptorReader(_open_descriptor(path)), name, label, size=status.st_size
+            )
         # A pipe or a terminal can be read once, and its opening may wait for the other side.
         opened = await in_daemon_thread(_open_binary, path, undo=close_in_daemon_thread)
     try:
@@ -189,12 +192,18 @@ def _open_binary(path: str) -> IO[bytes]:
 
 
 async def _from_opener(
-    opener: Callable[[], Reader], name: str | None, label: str, close: Callable[[], None] = lambda: None
+    opener: Callable[[], Reader],
+    name: str | None,
+    label: str,
+    close: Callable[[], None] = lambda: None,
+    *,
+    size: int | None = None,
 ) -> Source:
     with explained(label):
         reader = opener()
         try:
-            size = await reader.size()
+            if size is None:
+                size = await reader.size()
             head = memoryview(bytearray(min(HEAD_BYTES, size)))
             filled = 0
             while filled < len(head) and (count := await reader.readinto(head[filled:])):

@@ -98,7 +98,8 @@ class UploadPayload(Payload):
         stream = cast("StreamWriter", writer)
         self._transport = stream.transport
         self.reused = stream.protocol in _used
-        _used.add(stream.protocol)
+        if not self.reused:
+            _used.add(stream.protocol)
         if self._on_connection is not None:
             self._on_connection(self.reused)
         try:
