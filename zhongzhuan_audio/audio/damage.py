@@ -15,6 +15,7 @@ import attrs
 
 from zhongzhuan_audio.audio import formats
 from zhongzhuan_audio.audio.durations import matroska, mp4, mpeg, riff, xiph
+from zhongzhuan_audio.audio.durations.id3 import skip_id3
 from zhongzhuan_audio.audio.durations.reading import READ_BYTES, ReadAt, Reader, UnreadableError
 from zhongzhuan_audio.audio.formats import AudioFormat
 from zhongzhuan_audio.audio.sniff import HEAD_BYTES, sniff
@@ -80,7 +81,7 @@ def _unknown(reader: Reader, extension: str) -> Damage | None:
 
 def _mpeg(reader: Reader) -> Damage | None:
     """Judge an mp3: its frames, and its index."""
-    start = mpeg.skip_id3(reader)
+    start = skip_id3(reader)
     behind = reader.some(start, _FEW_BYTES)
     # Behind a tag there may be anything; and frames of a free bit rate or of layer I are not known here.
     if behind and (sniff(behind) not in {formats.MP3, None} or mpeg.is_other_frame(behind)):

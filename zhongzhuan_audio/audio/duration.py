@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
 
 from zhongzhuan_audio.audio import formats
-from zhongzhuan_audio.audio.durations import asf, iff, matroska, mp4, mpeg, riff, speech, xiph
+from zhongzhuan_audio.audio.durations.id3 import skip_id3
 from zhongzhuan_audio.audio.durations.reading import (
     MOST_READS,
     READ_BYTES,
@@ -21,30 +22,32 @@ from zhongzhuan_audio.audio.sniff import HEAD_BYTES, sniff
 
 __all__ = ["MOST_READS", "READ_BYTES", "Probe", "ReadAt", "probe"]
 
-_PROBES: Mapping[AudioFormat, Callable[[Reader], Probe]] = MappingProxyType(
+_PROBES: Mapping[AudioFormat, str] = MappingProxyType(
     {
-        formats.AAC: mpeg.aac,
-        formats.AIFC: iff.aiff,
-        formats.AIFF: iff.aiff,
-        formats.AMR: speech.amr,
-        formats.AMR_WB: speech.amr_wb,
-        formats.ASF: asf.asf,
-        formats.AU: iff.au,
-        formats.AVI: riff.avi,
-        formats.CAF: iff.caf,
-        formats.FLAC: xiph.flac,
-        formats.G711: riff.wav,
-        formats.M4A: mp4.mp4,
-        formats.MKV: matroska.matroska,
-        formats.MOV: mp4.mp4,
-        formats.MP3: mpeg.mp3,
-        formats.MP4: mp4.mp4,
-        formats.OGG: xiph.ogg,
-        formats.SILK: speech.silk,
-        formats.WAV: riff.wav,
-        formats.WEBM: matroska.matroska,
+        formats.AAC: "mpeg.aac",
+        formats.AIFC: "iff.aiff",
+        formats.AIFF: "iff.aiff",
+        formats.AMR: "speech.amr",
+        formats.AMR_WB: "speech.amr_wb",
+        formats.ASF: "asf.asf",
+        formats.AU: "iff.au",
+        formats.AVI: "riff.avi",
+        formats.CAF: "iff.caf",
+        formats.FLAC: "xiph.flac",
+        formats.G711: "riff.wav",
+        formats.M4A: "mp4.mp4",
+        formats.MKV: "matroska.matroska",
+        formats.MOV: "mp4.mp4",
+        formats.MP3: "mpeg.mp3",
+        formats.MP4: "mp4.mp4",
+        formats.OGG: "xiph.ogg",
+        formats.SILK: "speech.silk",
+        formats.WAV: "riff.wav",
+        formats.WEBM: "matroska.matroska",
     }
 )
+"""Modules and their functions, loaded when they are first needed: all would take 20 ms, in a thread beside a loop that
+sends and gets only what they leave it."""
 _TAGGED = (formats.AAC, formats.FLAC, formats.MP3)
 _MOST_SECONDS_A_BYTE = 10
 """No codec keeps more in a byte, silence included: a header that says so is damaged, or meant to mislead."""
@@ -87,9 +90,15 @@ def probe(read_at: ReadAt, size_bytes: int, format: AudioFormat) -> Probe:  # no
 
 
 def _probe(reader: Reader, kind: AudioFormat) -> Probe:
-    if kind in _TAGGED and (start := mpeg.skip_id3(reader)):
+    if kind in _TAGGED and (start := skip_id3(reader)):
         # What is behind a tag longer than the sniffed head counts as mp3 until it is seen.
         kind = sniff(reader.some(start, HEAD_BYTES)) or kind
         if kind == formats.FLAC:
-            return xiph.flac(reader, start)
-    return _PROBES[kind](reader) if kind in _PROBES else Probe()
+            from zhongzhuan_audio.audio.durations.xiph import flac
+
+            return flac(reader, start)
+    if kind not in _PROBES:
+        return Probe()
+    module, _, name = _PROBES[kind].partition(".")
+    found: Probe = getattr(import_module(f"zhongzhuan_audio.audio.durations.{module}"), name)(reader)
+    return found

@@ -15,12 +15,12 @@ from collections.abc import Callable
 import attrs
 
 from zhongzhuan_audio.audio.durations.frames import Step, follows, measure
+from zhongzhuan_audio.audio.durations.id3 import skip_id3
 from zhongzhuan_audio.audio.durations.reading import READ_BYTES, Probe, Reader
 from zhongzhuan_audio.audio.sniff import HEAD_BYTES
 
-__all__ = ["aac", "has_frames", "is_other_frame", "mp3", "promised", "skip_id3"]
+__all__ = ["aac", "has_frames", "is_other_frame", "mp3", "promised"]
 
-_ID3 = re.compile(rb"ID3[\x02-\x04].(.)([\x00-\x7f]{4})", re.DOTALL)
 _SYNC = re.compile(rb"\xff[\xe2-\xff](?=..)", re.DOTALL)
 _ID3V1_BYTES = 128
 _APE_FOOTER_BYTES = 32
@@ -43,15 +43,6 @@ _ADTS_HEADER_BYTES = 7
 _ADTS_SAMPLES = 1024
 _LONGEST_ADTS = 8191
 _ADTS_CHANNELS = (None, 1, 2, 3, 4, 5, 6, 8)
-
-
-def skip_id3(reader: Reader) -> int:
-    """Return where the ID3v2 tags end that the recording begins with; 0 where there is none."""
-    at = 0
-    while match := _ID3.match(reader.some(at, 10)):
-        size = functools.reduce(lambda sum_, seven_bits: sum_ << 7 | seven_bits, match[2], 0)
-        at += 10 + size + (10 if match[1][0] & 0x10 else 0)
-    return at
 
 
 def _end_of_frames(reader: Reader) -> int:
