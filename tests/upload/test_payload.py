@@ -62,7 +62,7 @@ async def steps(client: AsyncClient) -> set[int]:
     return {after - before for before, after in pairwise(seen[:-1])}
 
 
-@pytest.mark.parametrize(("crowd", "least"), [(1, 256), (32, 256), (64, 128), (100, 64)])
+@pytest.mark.parametrize(("crowd", "least"), [(1, 512), (16, 512), (32, 256), (64, 128), (100, 64)])
 async def test_uploads_share_a_turn_of_the_loop(server: tuple[Server, str], crowd: int, least: int) -> None:
     """A few send whole buffers; the more there are the less each sends at a time, to a limit. All arrive whole."""
     kept, url = server

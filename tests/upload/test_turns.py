@@ -12,7 +12,8 @@ KIB, MIB = 1 << 10, 1 << 20
 
 
 @pytest.mark.parametrize(
-    ("uploads", "piece"), [(0, 256), (1, 256), (32, 256), (33, 128), (64, 128), (65, 64), (256, 32), (5_000, 32)]
+    ("uploads", "piece"),
+    [(0, 512), (1, 512), (16, 512), (17, 256), (32, 256), (33, 128), (64, 128), (65, 64), (256, 32), (5_000, 32)],
 )
 async def test_the_more_there_are_the_less_each_holds(uploads: int, piece: int) -> None:
     """Together no more than 8 MiB, but never less than 32 KiB each."""
@@ -70,7 +71,7 @@ async def test_no_more_pass_than_there_is_room_for() -> None:
 
 async def test_a_few_pass_in_every_turn() -> None:
     """Nobody waits where all together are no more than a turn holds."""
-    assert [sorted(each) for each in await passed_in(Turns.here(), 8, 3)] == [[*range(8)]] * 3
+    assert [sorted(each) for each in await passed_in(Turns.here(), 4, 3)] == [[*range(4)]] * 3
 
 
 async def test_one_that_was_cancelled_takes_nobodys_turn() -> None:

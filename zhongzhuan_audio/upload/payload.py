@@ -15,7 +15,7 @@ from zhongzhuan_audio.errors import Billed, TimedOutError
 from zhongzhuan_audio.upload.incoming import Incoming
 from zhongzhuan_audio.upload.movement import moving
 from zhongzhuan_audio.upload.readers import Reader
-from zhongzhuan_audio.upload.turns import CHUNK_BYTES, Turns
+from zhongzhuan_audio.upload.turns import Turns
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from zhongzhuan_audio.upload.source import Source
 
 __all__ = ["Progress", "UploadPayload"]
+
+_SMALL_BYTES = 256 * 1024
+"""The size up to which a whole body goes out as one write."""
 
 # The connections that have carried a body of ours before.
 _used: weakref.WeakSet[BaseProtocol] = weakref.WeakSet()
@@ -105,7 +108,7 @@ class UploadPayload(Payload):
         try:
             reader = await self._source.open()
             try:
-                if self._total_bytes <= CHUNK_BYTES:
+                if self._total_bytes <= _SMALL_BYTES:
                     await self._send_whole(stream, reader)
                 else:
                     await self._send_in_chunks(stream, reader)

