@@ -9,7 +9,7 @@ import attrs
 __all__ = ["TARGETS", "WORKS", "Figure", "Target", "Work"]
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-OPENAI, HAND, LIMIT = "openai", "by hand", "C, write"
+OPENAI, HAND, LIMIT, READY = "openai", "by hand", "C, write", "ready bytes"
 
 Figure: TypeAlias = Literal["rate", "cpu", "grown", "stall", "seconds"]
 """Requests a second; processor seconds a request; bytes; seconds; seconds a run."""
@@ -51,7 +51,7 @@ class Target:
     """Whether it is a limit, and not the least."""
 
 
-_SMALL = ("ours", "openai", "openai+aiohttp", HAND, "httpx")
+_SMALL = ("ours", "openai", "openai+aiohttp", HAND, "httpx", READY)
 _LARGE = ("ours", "openai", HAND, LIMIT, "C, sendfile")
 
 WORKS: dict[str, Work] = {
@@ -83,7 +83,7 @@ WORKS: dict[str, Work] = {
     "tls": Work(title="1 GB over TLS", clients=("ours", "openai", HAND), file_bytes=GIB, count=1, is_tls=True),
     "slow": Work(
         title="50 KB, 100 at once, answers after 200 ms",
-        clients=("ours", "openai", HAND),
+        clients=("ours", "openai", HAND, READY),
         concurrency=100,
         warm=1,
         delay_ms=200,
