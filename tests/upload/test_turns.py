@@ -89,3 +89,35 @@ async def test_one_that_was_cancelled_takes_nobodys_turn() -> None:
         await turns.next()
     for _ in range(64):
         turns.leave()
+
+
+async def test_a_buffer_is_lent_again() -> None:
+    """The last that came back is the first that is lent, and none is lent twice at a time."""
+    turns = Turns.here()
+    turns.join()
+    first, second = turns.lend(), turns.lend()
+    assert first is not second
+    assert len(first) == len(second) == CHUNK_BYTES
+    turns.take_back(first)
+    turns.take_back(second)
+    assert turns.lend() is second
+    assert turns.lend() is first
+    turns.leave()
+
+
+async def test_no_buffer_is_kept_for_nobody() -> None:
+    """What is too large for the many, or left behind by the last, is let go."""
+    turns = Turns.here()
+    turns.join()
+    large = turns.lend()
+    for _ in range(63):
+        turns.join()
+    turns.take_back(large)
+    small = turns.lend()
+    assert len(small) == 128 * KIB
+    turns.take_back(small)
+    for _ in range(64):
+        turns.leave()
+    turns.join()
+    assert turns.lend() is not small
+    turns.leave()

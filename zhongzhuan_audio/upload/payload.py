@@ -145,7 +145,7 @@ class UploadPayload(Payload):
         self._report(self._source.size_bytes)
 
     async def _send_in_chunks(self, writer: StreamWriter, reader: Reader) -> None:
-        """Send through one buffer that is used again once the transport holds none of it."""
+        """Send through buffers that others use, too, once the transport holds none of them."""
         transport = writer.transport
         if transport is None:
             raise ConnectionResetError("the connection closed before the upload began")
@@ -154,27 +154,25 @@ class UploadPayload(Payload):
         # With this mark a drain waits until the transport's own buffer is empty. (0 would hang asyncio's TLS.)
         transport.set_write_buffer_limits(high=1)
         try:
-            buffer = memoryview(bytearray(max(turns.piece_bytes, len(self._prefix))))
-            buffer[: len(self._prefix)] = self._prefix
-            filled, total = len(self._prefix), self._source.size_bytes
-            remaining = total
+            # It goes out with the headers, which aiohttp holds back until now.
+            await writer.write(self._prefix, drain=False)
+            remaining = total = self._source.size_bytes
             while remaining:
-                room = buffer[filled : min(filled + remaining, max(filled, turns.piece_bytes))]
-                await self._fill(reader, room, remaining=remaining)
-                filled += len(room)
-                remaining -= len(room)
+                buffer = turns.lend()
+                piece = memoryview(buffer)[:remaining]
+                await self._fill(reader, piece, remaining=remaining)
+                remaining -= len(piece)
                 if not remaining:
                     # Checked while the relay still waits for the end: it cannot take this upload for a whole one.
                     await self._source.verify(reader)
                 await incoming.let_in()
-                await writer.write(buffer[:filled], drain=False)
+                await writer.write(piece, drain=False)
                 await self._drain(writer)
+                if not transport.get_write_buffer_size():
+                    turns.take_back(buffer)
                 self._report(total - remaining)
                 # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
                 await turns.next()
-                if transport.get_write_buffer_size() or len(buffer) < turns.piece_bytes:
-                    buffer = memoryview(bytearray(turns.piece_bytes))
-                filled = 0
             await incoming.let_in()
             await writer.write(self._suffix, drain=False)
             await self._drain(writer)

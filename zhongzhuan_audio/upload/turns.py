@@ -32,6 +32,7 @@ class Turns:
         self._is_coming = False
         self.piece_bytes: int = CHUNK_BYTES
         """How much an upload may send in its turn: a power of two, so that it seldom changes."""
+        self._idle: list[bytearray] = []
 
     @classmethod
     def here(cls) -> Turns:
@@ -53,7 +54,22 @@ class Turns:
     def _count(self, change: int) -> None:
         self._uploads += change
         even = _HELD_BYTES // max(1, self._uploads)
-        self.piece_bytes = min(CHUNK_BYTES, max(_LEAST_BYTES, 1 << (even.bit_length() - 1)))
+        piece_bytes = min(CHUNK_BYTES, max(_LEAST_BYTES, 1 << (even.bit_length() - 1)))
+        if piece_bytes != self.piece_bytes or not self._uploads:
+            self._idle.clear()
+        self.piece_bytes = piece_bytes
+
+    def lend(self) -> bytearray:
+        """Return a buffer for one piece: the one that was used last, which the processor has at hand.
+
+        Each upload would find one of its own cold: sixty-four took a sixth more time with them.
+        """
+        return self._idle.pop() if self._idle else bytearray(self.piece_bytes)
+
+    def take_back(self, buffer: bytearray) -> None:
+        """Take a buffer of which no transport holds anything."""
+        if len(buffer) == self.piece_bytes:
+            self._idle.append(buffer)
 
     async def next(self) -> None:
         """Give way to all else, and to the uploads whose turn is before."""
