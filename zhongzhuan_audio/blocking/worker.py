@@ -38,9 +38,6 @@ class Worker:
         self.pid: int = os.getpid()
         self.stopped: bool = False
         self._calls: set[asyncio.Task[Any]] = set()
-        # What a loop is given between its last turn and its end would never be begun, nor end. A finalizer may come
-        # at any time, in this very thread.
-        self._lock = threading.RLock()
         self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self.thread: threading.Thread = threading.Thread(target=self._main, name="zhongzhuan-audio", daemon=True)
         self.thread.start()
@@ -68,17 +65,14 @@ class Worker:
         """Begin a call; cancelled, what is returned cancels it.
 
         Raises:
-            RuntimeError: The thread ends, or has ended.
+            RuntimeError: The thread has ended.
         """
-        with self._lock:
-            if self.stopped:
-                raise RuntimeError("the thread ends")
-            call = self._call(function)
-            try:
-                return asyncio.run_coroutine_threadsafe(call, self._loop)
-            except RuntimeError:
-                call.close()
-                raise
+        call = self._call(function)
+        try:
+            return asyncio.run_coroutine_threadsafe(call, self._loop)
+        except RuntimeError:
+            call.close()
+            raise
 
     async def _call(self, function: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.current_task()
@@ -98,8 +92,7 @@ class Worker:
         """Cancel what runs, close the client and end the thread; a forked child has no such thread."""
         if self.pid != os.getpid() or not self.thread.is_alive():
             return
-        with self._lock:
-            self.stopped = True
+        self.stopped = True
         self.call_soon(self._stopping.set)
         if threading.current_thread() is not self.thread:
             self.thread.join(_EXIT_WAIT_S)
