@@ -1,4 +1,4 @@
-"""The blocking client: the same coroutines, run by anyio in a thread of the client's own."""
+"""The blocking client: the same coroutines, run in a thread of the client's own through anyio's blocking portal."""
 
 from __future__ import annotations
 
