@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -34,6 +36,18 @@ async def test_a_loop_has_one() -> None:
 
     assert Turns.here() is Turns.here()
     assert await asyncio.to_thread(asyncio.run, theirs()) is not Turns.here()
+
+
+def test_a_loop_that_ended_is_let_go() -> None:
+    """A program may run one after another."""
+
+    async def upload() -> weakref.ref[asyncio.AbstractEventLoop]:
+        await passed_in(Turns.here(), 64, 2)
+        return weakref.ref(asyncio.get_running_loop())
+
+    found = asyncio.run(upload())
+    gc.collect()
+    assert found() is None
 
 
 async def passed_in(turns: Turns, uploads: int, rounds: int) -> list[list[int]]:

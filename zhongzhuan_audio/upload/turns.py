@@ -25,8 +25,8 @@ Many small pieces would share it as well, but each piece costs some 20 µs besid
 class Turns:
     """Lets so many uploads send a piece in each turn of a loop, one after the other."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
+        # It holds no loop: what is found by one weakly would keep it for ever.
         self._uploads = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_coming = False
@@ -40,7 +40,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         turns = _of_loops.get(loop)
         if turns is None:
-            turns = _of_loops[loop] = cls(loop)
+            turns = _of_loops[loop] = cls()
         return turns
 
     def join(self) -> None:
@@ -76,7 +76,7 @@ class Turns:
         if self._uploads * self.piece_bytes <= _TURN_BYTES:
             await asyncio.sleep(0)
             return
-        waiter = self._loop.create_future()
+        waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         self._come()
         await waiter
@@ -84,7 +84,7 @@ class Turns:
     def _come(self) -> None:
         if not self._is_coming:
             self._is_coming = True
-            self._loop.call_soon(self._begin)
+            asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
         self._is_coming = False
