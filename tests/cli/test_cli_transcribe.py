@@ -102,13 +102,16 @@ def test_a_recording_named_twice_is_sent_once_and_told(relay, folder, capsysbina
 
 def test_transcripts_do_not_overwrite_one_another(relay, scripted_engine, folder, transcripts, capsys):
     """Recordings of one stem or one name have a transcript each."""
+    size = (folder / "a.mp3").stat().st_size
     (folder / "x").mkdir()
     (folder / "a.wav").write_bytes((folder / "a.mp3").read_bytes() + b"1")
-    (folder / "x" / "a.mp3").write_bytes((folder / "a.mp3").read_bytes() + b"2")
+    (folder / "x" / "a.mp3").write_bytes((folder / "a.mp3").read_bytes() + b"22")
     scripted_engine.script("one", "two", "three")
     argv = ["transcribe", "a.mp3", "a.wav", "x/a.mp3", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 0
-    assert transcripts(folder / "out") == {"a.mp3.txt": "one\n", "a.wav.txt": "two\n", "a.mp3-2.txt": "three\n"}
+    # They are told apart by their sizes, and sent as they are ready.
+    names = [("a.mp3.txt", "a.wav.txt", "a.mp3-2.txt")[request.size_bytes - size] for request in relay.requests]
+    assert transcripts(folder / "out") == dict(zip(names, ["one\n", "two\n", "three\n"], strict=True))
 
 
 def test_an_answer_without_times_is_kept_as_txt(relay, scripted_engine, folder, transcripts, capsys):
@@ -116,8 +119,9 @@ def test_an_answer_without_times_is_kept_as_txt(relay, scripted_engine, folder, 
     scripted_engine.script(PLAIN, "你好")
     argv = ["transcribe", "a.mp3", "b.mp3", "--format", "srt", "--output-dir", "out", "--concurrency", "1"]
     assert run(argv) == 1
-    assert transcripts(folder / "out") == {"a.txt": "没有时间\n", "b.srt": SRT}
-    assert "kept in out/a.txt" in capsys.readouterr().err
+    first, other = (Path(request.filename).stem for request in relay.requests)
+    assert transcripts(folder / "out") == {f"{first}.txt": "没有时间\n", f"{other}.srt": SRT}
+    assert f"kept in out/{first}.txt" in capsys.readouterr().err
 
 
 def test_a_failed_recording_is_named_and_the_rest_goes_on(relay, scripted_engine, folder, transcripts, capsys):
@@ -129,10 +133,11 @@ def test_a_failed_recording_is_named_and_the_rest_goes_on(relay, scripted_engine
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("no such file: missing.mp3")
     assert lines[1].startswith("text.mp3 is ")
-    assert lines[2].startswith("a.mp3: 无可用渠道 (status 503")
+    first, other = (Path(request.filename).stem for request in relay.requests)
+    assert lines[2].startswith(f"{first}.mp3: 无可用渠道 (status 503")
     assert f"request id {relay.requests[0].request_id}" in lines[2]
-    assert lines[3:5] == ["b.mp3 -> out/b.txt", "1 transcribed, 3 failed"]
-    assert list(transcripts(folder / "out")) == ["b.txt"]
+    assert lines[3:5] == [f"{other}.mp3 -> out/{other}.txt", "1 transcribed, 3 failed"]
+    assert list(transcripts(folder / "out")) == [f"{other}.txt"]
 
 
 def test_a_failed_recording_prints_nothing(relay, folder, capsys):
