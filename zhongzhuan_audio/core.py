@@ -40,6 +40,7 @@ from zhongzhuan_audio.transport.stream import Stream
 from zhongzhuan_audio.upload.opening import open_source
 from zhongzhuan_audio.upload.payload import Progress
 from zhongzhuan_audio.upload.source import AudioFile, Source
+from zhongzhuan_audio.upload.starts import Starts
 
 if TYPE_CHECKING:
     from zhongzhuan_audio.relay import Engine, LocalRelay
@@ -234,10 +235,11 @@ class ClientCore:
         return Upload(path=path, source=source, fields=fields, on_progress=on_progress, audio_s=audio_s)
 
     async def _open_source(self, file: object, filename: str | None, policy: RetryPolicy) -> Source:
-        """Look at a recording, within the deadline of the call."""
+        """Look at a recording when it is its turn, within the deadline of the call."""
         limit = within(policy.deadline_s)
         try:
             async with limit:
+                await Starts.here().next()
                 # What can be read only once is read here, and may take its time.
                 return await open_source(file, filename=filename)
         except TimeoutError:
