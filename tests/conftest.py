@@ -48,7 +48,7 @@ def watched_loop() -> Iterator[None]:
         "models/transcription.py": {"save"},
         "blocking/runner.py": {"run", "hold", "close"},
         "probing.py": {"probe"},
-        "blocking/portal.py": {"__init__", "stop"},
+        "blocking/worker.py": {"__init__", "stop"},
     }
     watch = BlockBuster(["zhongzhuan_audio"])
     for function in watch.functions.values():

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from zhongzhuan_audio import AsyncClient, Client
+from zhongzhuan_audio.blocking.worker import Worker
 from zhongzhuan_audio.errors import AudioSourceError, AuthenticationError, ConfigurationError, TransportError
 from zhongzhuan_audio.relay import LocalRelay, ScriptedEngine
 
@@ -245,6 +246,39 @@ def test_closing_from_another_thread_ends_a_call_with_an_error_of_ours(
         client.transcribe(jfk)
     closer.join()
     assert caught.value.billed == "maybe"
+
+
+def test_calls_that_meet_the_end_do_not_wait_for_ever(local_relay: LocalRelay, jfk: Path) -> None:
+    """Whenever a client is closed, each of the calls of other threads ends: with a transcript or an error of ours."""
+    for round_ in range(20):
+        client = Client(local_relay.base_url, local_relay.api_key)
+        client.transcribe(jfk)
+        ended: list[str] = []
+
+        def call(client: Client = client, ended: list[str] = ended) -> None:
+            try:
+                while True:
+                    client.transcribe(jfk)
+            except (ConfigurationError, TransportError) as error:
+                ended.append(error.message)
+
+        threads = [threading.Thread(target=call, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.001 * round_)
+        client.close()
+        for thread in threads:
+            thread.join(10)
+        assert len(ended) == len(threads)
+        assert all("closed" in message for message in ended)
+
+
+def test_a_worker_that_ends_takes_no_call(local_relay: LocalRelay) -> None:
+    """What its loop is given then might never be begun."""
+    worker = Worker(AsyncClient(local_relay.base_url, local_relay.api_key))
+    worker.stop()
+    with pytest.raises(RuntimeError, match="ends"):
+        worker.begin(lambda client: client.models())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")

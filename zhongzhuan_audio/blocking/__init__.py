@@ -1,4 +1,4 @@
-"""The blocking client: the same coroutines, run in a thread of the client's own through anyio's blocking portal."""
+"""The blocking client: the same coroutines, run by anyio in a thread of the client's own."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
-from zhongzhuan_audio.blocking.portal import Worker, calling
+from zhongzhuan_audio.blocking.worker import Worker, calling
 from zhongzhuan_audio.client import AsyncClient
 from zhongzhuan_audio.errors import ConfigurationError, TransportError
 
@@ -112,7 +112,7 @@ class Runner:
         if threading.current_thread() is worker.thread:
             raise RuntimeError("a blocking call from the client's own thread would wait for itself; do it elsewhere")
         try:
-            return worker.portal.start_task_soon(function, worker.client)
+            return worker.begin(function)
         except RuntimeError:
             raise _closed() from None
 
@@ -127,7 +127,7 @@ class Runner:
             message = "this client was closed, or the program ended, while the call ran in another thread"
             raise TransportError(message, billed="maybe", hint="close it when all calls have ended") from None
         except BaseException:
-            # `portal.call` would leave the coroutine running after Ctrl-C, paying for an answer that nobody takes.
+            # After Ctrl-C the coroutine would run on, paying for an answer that nobody takes.
             future.cancel()
             raise
 
