@@ -424,6 +424,25 @@ async def test_stopping_does_not_wait_for_the_input() -> None:
         assert [outcome async for outcome in outcomes] == []
 
 
+async def test_nobody_waits_for_a_task_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong where nothing should is raised, and what runs beside it is cancelled."""
+    leave = Place.leave
+
+    def fails(place: Place) -> None:
+        leave(place)
+        raise MemoryError
+
+    work = Work(by_hand=True)
+    async with asyncio.timeout(10), run(names(9), work, concurrency=4) as outcomes:
+        await settled()
+        monkeypatch.setattr(Place, "leave", fails)
+        work.gates["1"].set()
+        with pytest.raises(MemoryError):
+            await take(outcomes, [])
+    assert sorted(work.cancelled) == ["0", "2", "3"]
+    assert others() == set()
+
+
 async def test_leaving_after_stopping_cancels_what_runs() -> None:
     """And what waits in vain for the budget is told that it was stopped."""
     work, budget = Sending(), Budget(requests=1)

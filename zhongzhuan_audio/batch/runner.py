@@ -273,7 +273,7 @@ class _Batch:
         except Exception as error:  # noqa: BLE001 - it is raised where the outcomes are taken
             self._fail(error)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         """End everything, at once: it is no failure of a recording."""
         if self._failure is None:
             self._failure = error
@@ -289,8 +289,14 @@ class _Batch:
     def _started(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
         return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Nothing that it should have told was told: whoever waits for that would wait for ever.
+            self._fail(error)
 
     def _move(self) -> None:
         self._moved.set()
