@@ -213,8 +213,8 @@ class Meter:
         self._cpu_s = used.ru_utime + used.ru_stime
         self._began = time.perf_counter()
 
-    def read(self, requests: int, longest_gap_s: float | None) -> dict[str, float | None]:
-        """Return the figures."""
+    def read(self, requests: int, gap: tuple[float, float] | None) -> dict[str, float | None]:
+        """Return the figures; `gap` is what `Heart.stop` returned."""
         seconds = time.perf_counter() - self._began
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
@@ -222,7 +222,8 @@ class Meter:
             "seconds": seconds,
             "cpu_s": used.ru_utime + used.ru_stime - self._cpu_s,
             "grown_bytes": _peak_bytes() - self._before,
-            "stall_s": longest_gap_s,
+            "stall_s": None if gap is None else gap[0],
+            "queued_s": None if gap is None else gap[1],
         }
 
 
@@ -236,24 +237,32 @@ def _peak_bytes() -> int:
 
 
 class Heart:
-    """Beats on the loop; the longest time between two beats is how long the loop stood still, beside the beat's own."""
+    """Beats on the loop; the longest time between two beats is how long the loop stood still, beside the beat's own.
+
+    A part of that may be the system's: the thread was ready, and another had the processor. Linux counts it.
+    """
 
     def __init__(self) -> None:
-        self.longest_s = 0.0
+        self._longest = (0.0, 0.0)
+        self._schedule = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
         self._loop = asyncio.get_running_loop()
-        self._last = self._loop.time()
+        self._last, self._queued = self._loop.time(), self._queued_s()
         self._handle = self._loop.call_later(BEAT_S, self._beat)
+
+    def _queued_s(self) -> float:
+        return int(os.pread(self._schedule, 100, 0).split()[1]) / 1e9
 
     def _beat(self) -> None:
-        now = self._loop.time()
-        self.longest_s = max(self.longest_s, now - self._last - BEAT_S)
-        self._last = now
+        now, queued = self._loop.time(), self._queued_s()
+        self._longest = max(self._longest, (now - self._last - BEAT_S, queued - self._queued))
+        self._last, self._queued = now, queued
         self._handle = self._loop.call_later(BEAT_S, self._beat)
 
-    def stop(self) -> float:
-        """Return how long, in seconds."""
+    def stop(self) -> tuple[float, float]:
+        """Return how long, in seconds, and for how much of that the thread waited for a processor."""
         self._handle.cancel()
-        return self.longest_s
+        os.close(self._schedule)
+        return self._longest
 
 
 async def work_async(name: str, spec: Spec) -> dict[str, float | None]:

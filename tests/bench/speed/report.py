@@ -20,6 +20,7 @@ WORDS: dict[Figure, str] = {
     "cpu": "processor time a request",
     "grown": "growth of memory",
     "stall": "longest stall of the loop",
+    "queued": "of it, waiting for a processor",
     "seconds": "time",
 }
 PEERS = ("openai", "aiohttp", "httpx")
@@ -63,7 +64,7 @@ class Results:
             return tuple(told["requests"] / told["seconds"] for told in rounds)
         if figure == "cpu":
             return tuple(told["cpu_s"] / told["requests"] for told in rounds if "cpu_s" in told)
-        name = {"grown": "grown_bytes", "stall": "stall_s", "seconds": "seconds"}[figure]
+        name = {"grown": "grown_bytes", "stall": "stall_s", "queued": "queued_s", "seconds": "seconds"}[figure]
         return tuple(told[name] for told in rounds if told.get(name) is not None)
 
     def reached(self, target: Target) -> Ratios | None:
@@ -113,8 +114,8 @@ def _scale(target: Target) -> tuple[float, str]:
 
 def _works(results: Results) -> list[str]:
     rows = [
-        "| load | client | a second | processor, a request | memory | stall |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        "| load | client | a second | processor, a request | memory | stall | of it queued |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key, work in WORKS.items():
         for client in work.clients:
@@ -122,7 +123,7 @@ def _works(results: Results) -> list[str]:
             if not taken:
                 continue
             if work.kind != "uploads":
-                rows.append(f"| {work.title} | {client} | {statistics.median(taken) * 1000:.4g} ms each | | | |")
+                rows.append(f"| {work.title} | {client} | {statistics.median(taken) * 1000:.4g} ms each | | | | |")
                 continue
             rate = statistics.median(results.figures(key, client, "rate"))
             is_small = work.file_bytes < 1_000_000
@@ -130,7 +131,8 @@ def _works(results: Results) -> list[str]:
             rows.append(
                 f"| {work.title} | {client} | {told} | {_median(results, key, client, 'cpu', 1000, ' ms')} "
                 f"| {_median(results, key, client, 'grown', 1 / (1 << 20), ' MiB')} "
-                f"| {_median(results, key, client, 'stall', 1000, ' ms')} |"
+                f"| {_median(results, key, client, 'stall', 1000, ' ms')} "
+                f"| {_median(results, key, client, 'queued', 1000, ' ms')} |"
             )
     return rows
 
