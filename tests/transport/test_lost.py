@@ -9,6 +9,7 @@ import attrs
 
 from zhongzhuan_audio import AsyncClient, RetryPolicy
 from zhongzhuan_audio.relay import Fault, LocalRelay, ScriptedEngine
+from zhongzhuan_audio.transport.call import Call
 from zhongzhuan_audio.upload.opening import open_source
 
 
@@ -22,14 +23,13 @@ async def test_each_lost_attempt_is_told_once_before_the_next(jfk: Path, monkeyp
             told.append(relay.request_count)
 
         async with AsyncClient(relay.base_url, relay.api_key, retry=RetryPolicy(backoff_base_s=0.001)) as client:
-            pipeline = await client._ready()
-            tell = pipeline._tell_lost
+            tell = Call.tell_lost
 
-            async def twice(call: Any) -> None:
+            async def twice(call: Call) -> None:
                 await tell(call)
                 await tell(call)
 
-            monkeypatch.setattr(pipeline, "_tell_lost", twice)
+            monkeypatch.setattr(Call, "tell_lost", twice)
             source: Any = attrs.evolve(await open_source(jfk), on_lost=lost)
             found = await client.transcribe(source)
     assert [attempt.billed for attempt in found.attempts] == ["maybe", "no", "no"]

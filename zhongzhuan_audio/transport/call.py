@@ -179,6 +179,23 @@ class Call:
         """Tell what a failure now may have cost: "maybe" once the relay has all that it needs to do the work."""
         return self.bodies[-1].billed if self.bodies else "no"
 
+    async def tell_lost(self) -> None:
+        """Have it noted, before the next attempt, that the last one may have been billed.
+
+        Raises:
+            ZhongzhuanError: Why there must not be another.
+        """
+        # Where there was nowhere to send it to, the last attempt is still the one before.
+        if len(self.attempts) > self.told_lost and self.attempts[-1].billed == "maybe":
+            self.told_lost = len(self.attempts)
+            try:
+                reason = await self.outgoing.lost()
+            except ZhongzhuanError as error:
+                raise self.sum_up(error) from None
+            if reason is not None:
+                assert self.last is not None
+                raise self.sum_up(self.last, reason)
+
     def sum_up(self, error: ZhongzhuanError, reason: str | None = None) -> ZhongzhuanError:
         """Return the error that ends the call, with what all of its attempts came to.
 

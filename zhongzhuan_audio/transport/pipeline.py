@@ -193,20 +193,7 @@ class Pipeline:
                     raise call.sum_up(error, reason)
                 case _:
                     assert_never(course)
-            await self._tell_lost(call)
-
-    async def _tell_lost(self, call: Call) -> None:
-        """Have it noted, before the next attempt, that the last one may have been billed."""
-        # Where there was nowhere to send it to, the last attempt is still the one before.
-        if len(call.attempts) > call.told_lost and call.attempts[-1].billed == "maybe":
-            call.told_lost = len(call.attempts)
-            try:
-                reason = await call.outgoing.lost()
-            except ZhongzhuanError as error:
-                raise call.sum_up(error) from None
-            if reason is not None:
-                assert call.last is not None
-                raise call.sum_up(call.last, reason)
+            await call.tell_lost()
 
     async def _try(self, call: Call, receive: Receive[T]) -> tuple[T] | ZhongzhuanError:
         """Make one attempt; return the result in a tuple, or the error that the attempt ended in.
