@@ -12,7 +12,7 @@ from concurrent.futures import CancelledError, Future, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
-from zhongzhuan_audio.blocking.worker import Worker, calling
+from zhongzhuan_audio.blocking.worker import Calling, Worker
 from zhongzhuan_audio.client import AsyncClient
 from zhongzhuan_audio.errors import ConfigurationError, TransportError
 
@@ -65,7 +65,7 @@ class Runner:
         Raises:
             ConfigurationError: The client is closed.
         """
-        with calling():
+        with Calling():
             worker = self._running_worker()
             return self._result(worker, self._start(worker, function))
 
@@ -93,7 +93,7 @@ class Runner:
             finally:
                 ended.set()
 
-        with calling():
+        with Calling():
             worker = self._running_worker()
             future = self._start(worker, held)
             future.add_done_callback(lambda done: _pass_on(done, opened))
@@ -133,7 +133,9 @@ class Runner:
 
     def _running_worker(self) -> Worker:
         """Return the worker, begun at the first call, and again in a forked child."""
-        pid = os.getpid()
+        worker, pid = self._worker, os.getpid()
+        if worker is not None and worker.pid == pid and not self._closed:
+            return worker
         if self._pid != pid:
             # The lock may have been held by a thread that the child does not have.
             self._lock, self._pid = threading.Lock(), pid

@@ -12,16 +12,16 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
 
 from zhongzhuan_audio.client import AsyncClient
 
-__all__ = ["Worker", "calling"]
+__all__ = ["Calling", "Worker"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Worker:
         self.client: AsyncClient = client
         self.pid: int = os.getpid()
         self.stopped: bool = False
-        self._calls: set[asyncio.Task[Any]] = set()
+        self._calls: set[asyncio.Task[None]] = set()
         # What a loop is given between its last turn and its end would never be begun, nor end. A finalizer may come
         # at any time, in this very thread.
         self._lock = threading.RLock()
@@ -70,24 +70,38 @@ class Worker:
         Raises:
             RuntimeError: The thread ends, or has ended.
         """
+        future: Future[T] = Future()
         with self._lock:
             if self.stopped:
                 raise RuntimeError("the thread ends")
-            call = self._call(function)
-            try:
-                return asyncio.run_coroutine_threadsafe(call, self._loop)
-            except RuntimeError:
-                call.close()
-                raise
+            self._loop.call_soon_threadsafe(self._start, function, future)
+        return future
 
-    async def _call(self, function: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
-        task = asyncio.current_task()
-        assert task is not None
+    def _start(self, function: Callable[[AsyncClient], Coroutine[Any, Any, T]], future: Future[T]) -> None:
+        if future.cancelled():
+            return
+        task = self._loop.create_task(self._call(function, future))
         self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        future.add_done_callback(lambda done: self.call_soon(task.cancel) if done.cancelled() else None)
+
+    async def _call(self, function: Callable[[AsyncClient], Coroutine[Any, Any, T]], future: Future[T]) -> None:
+        """Do what was asked, and tell at once: a callback of the task would come a turn of the loop later."""
         try:
-            return await function(self.client)
-        finally:
-            self._calls.discard(task)
+            result = await function(self.client)
+        except asyncio.CancelledError:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            raise
+        except BaseException as error:
+            # Once it runs it cannot be cancelled under what is done to it.
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            if future.set_running_or_notify_cancel():
+                future.set_result(result)
 
     def call_soon(self, function: Callable[[], object]) -> None:
         """Have something done in the loop, unless it has ended."""
@@ -112,19 +126,21 @@ _living: weakref.WeakSet[Worker] = weakref.WeakSet()
 _callers: dict[threading.Thread, int] = {}
 
 
-@contextmanager
-def calling() -> Iterator[None]:
-    """Take note that this thread's call is under way."""
-    thread = threading.current_thread()
-    if thread not in _callers:
-        for caller in list(_callers):
-            if not caller.is_alive():
-                _callers.pop(caller, None)
-    _callers[thread] = _callers.get(thread, 0) + 1
-    try:
-        yield
-    finally:
-        _callers[thread] -= 1
+class Calling:
+    """A block in which this thread's call is under way."""
+
+    def __enter__(self) -> None:
+        """Take note of it."""
+        self._thread = thread = threading.current_thread()
+        if thread not in _callers:
+            for caller in list(_callers):
+                if not caller.is_alive():
+                    _callers.pop(caller, None)
+        _callers[thread] = _callers.get(thread, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        """Take note that it is over."""
+        _callers[self._thread] -= 1
 
 
 def _is_awaited(thread: threading.Thread, calls: int) -> bool:
