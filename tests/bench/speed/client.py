@@ -223,7 +223,7 @@ class Meter:
             "cpu_s": used.ru_utime + used.ru_stime - self._cpu_s,
             "grown_bytes": _peak_bytes() - self._before,
             "stall_s": None if gap is None else gap[0],
-            "queued_s": None if gap is None else gap[1],
+            "own_s": None if gap is None else gap[1],
         }
 
 
@@ -239,30 +239,27 @@ def _peak_bytes() -> int:
 class Heart:
     """Beats on the loop; the longest time between two beats is how long the loop stood still, beside the beat's own.
 
-    A part of that may be the system's: the thread was ready, and another had the processor. Linux counts it.
+    A part of that may be another's: a program or a virtual machine that had the processor. The most processor time
+    between two beats is the loop's own.
     """
 
     def __init__(self) -> None:
-        self._longest = (0.0, 0.0)
-        self._schedule = os.open("/proc/thread-self/schedstat", os.O_RDONLY)
+        self._longest_s = self._own_s = 0.0
         self._loop = asyncio.get_running_loop()
-        self._last, self._queued = self._loop.time(), self._queued_s()
+        self._last, self._used = self._loop.time(), time.thread_time()
         self._handle = self._loop.call_later(BEAT_S, self._beat)
 
-    def _queued_s(self) -> float:
-        return int(os.pread(self._schedule, 100, 0).split()[1]) / 1e9
-
     def _beat(self) -> None:
-        now, queued = self._loop.time(), self._queued_s()
-        self._longest = max(self._longest, (now - self._last - BEAT_S, queued - self._queued))
-        self._last, self._queued = now, queued
+        now, used = self._loop.time(), time.thread_time()
+        self._longest_s = max(self._longest_s, now - self._last - BEAT_S)
+        self._own_s = max(self._own_s, used - self._used)
+        self._last, self._used = now, used
         self._handle = self._loop.call_later(BEAT_S, self._beat)
 
     def stop(self) -> tuple[float, float]:
-        """Return how long, in seconds, and for how much of that the thread waited for a processor."""
+        """Return both, in seconds."""
         self._handle.cancel()
-        os.close(self._schedule)
-        return self._longest
+        return self._longest_s, self._own_s
 
 
 async def work_async(name: str, spec: Spec) -> dict[str, float | None]:

@@ -20,7 +20,7 @@ WORDS: dict[Figure, str] = {
     "cpu": "processor time a request",
     "grown": "growth of memory",
     "stall": "longest stall of the loop",
-    "queued": "of it, waiting for a processor",
+    "own": "most processor time of the loop without a pause",
     "seconds": "time",
 }
 PEERS = ("openai", "aiohttp", "httpx")
@@ -64,7 +64,7 @@ class Results:
             return tuple(told["requests"] / told["seconds"] for told in rounds)
         if figure == "cpu":
             return tuple(told["cpu_s"] / told["requests"] for told in rounds if "cpu_s" in told)
-        name = {"grown": "grown_bytes", "stall": "stall_s", "queued": "queued_s", "seconds": "seconds"}[figure]
+        name = {"grown": "grown_bytes", "stall": "stall_s", "own": "own_s", "seconds": "seconds"}[figure]
         return tuple(told[name] for told in rounds if told.get(name) is not None)
 
     def reached(self, target: Target) -> Ratios | None:
@@ -114,7 +114,7 @@ def _scale(target: Target) -> tuple[float, str]:
 
 def _works(results: Results) -> list[str]:
     rows = [
-        "| load | client | a second | processor, a request | memory | stall | of it queued |",
+        "| load | client | a second | processor, a request | memory | stall | its own |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for key, work in WORKS.items():
@@ -132,7 +132,7 @@ def _works(results: Results) -> list[str]:
                 f"| {work.title} | {client} | {told} | {_median(results, key, client, 'cpu', 1000, ' ms')} "
                 f"| {_median(results, key, client, 'grown', 1 / (1 << 20), ' MiB')} "
                 f"| {_median(results, key, client, 'stall', 1000, ' ms')} "
-                f"| {_median(results, key, client, 'queued', 1000, ' ms')} |"
+                f"| {_median(results, key, client, 'own', 1000, ' ms')} |"
             )
     return rows
 

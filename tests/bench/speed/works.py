@@ -11,9 +11,8 @@ __all__ = ["TARGETS", "WORKS", "Figure", "Target", "Work"]
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 OPENAI, HAND, LIMIT, READY = "openai", "by hand", "C, write", "ready bytes"
 
-Figure: TypeAlias = Literal["rate", "cpu", "grown", "stall", "queued", "seconds"]
-"""Requests a second; processor seconds a request; bytes; seconds; seconds of that stall in which another had the
-processor; seconds a run."""
+Figure: TypeAlias = Literal["rate", "cpu", "grown", "stall", "own", "seconds"]
+"""Requests a second; processor seconds a request; bytes; seconds; processor seconds; seconds a run."""
 
 
 @attrs.frozen(kw_only=True)
