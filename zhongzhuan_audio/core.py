@@ -257,7 +257,11 @@ class ClientCore:
         matters = self._limits.audio_minutes_per_minute is not None or (
             timeouts.attempt_s == "auto" and source.size_bytes >= _LONG_BYTES
         )
-        found = await source.probe() if matters else None
+        if not matters:
+            return None
+        found = await source.probe()
+        # Several threads may have ended at once.
+        await Starts.here().next()
         return found.duration_s if found else None
 
     def _check_usable(self) -> None:

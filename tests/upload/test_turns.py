@@ -57,7 +57,7 @@ async def passed_in(turns: Turns, uploads: int, rounds: int) -> list[list[int]]:
 
     async def upload(number: int) -> None:
         for _ in range(rounds):
-            await turns.next()
+            await turns.next(turns.piece_bytes)
             passed[-1].append(number)
 
     async def watch() -> None:
@@ -93,14 +93,14 @@ async def test_one_that_was_cancelled_takes_nobodys_turn() -> None:
     turns = Turns.here()
     for _ in range(64):
         turns.join()
-    waiting = [asyncio.create_task(turns.next()) for _ in range(40)]
+    waiting = [asyncio.create_task(turns.next(turns.piece_bytes)) for _ in range(40)]
     await asyncio.sleep(0)
     for task in waiting[:30]:
         task.cancel()
     await asyncio.wait(waiting)
     assert [task.cancelled() for task in waiting] == [True] * 30 + [False] * 10
     async with asyncio.timeout(5):
-        await turns.next()
+        await turns.next(turns.piece_bytes)
     for _ in range(64):
         turns.leave()
 
@@ -119,18 +119,42 @@ async def test_a_buffer_is_lent_again() -> None:
     turns.leave()
 
 
-async def test_no_buffer_is_kept_for_nobody() -> None:
-    """What is too large for the many, or left behind by the last, is let go."""
+async def test_a_link_that_takes_all_has_the_largest() -> None:
+    """However many there are; the others' are kept apart, and fewer of the large ones pass in a turn."""
     turns = Turns.here()
-    turns.join()
-    large = turns.lend()
-    for _ in range(63):
-        turns.join()
-    turns.take_back(large)
-    small = turns.lend()
-    assert len(small) == 128 * KIB
-    turns.take_back(small)
     for _ in range(64):
+        turns.join()
+    small, large = turns.lend(), turns.lend(whole=True)
+    assert (len(small), len(large)) == (128 * KIB, CHUNK_BYTES)
+    turns.take_back(small)
+    turns.take_back(large)
+    assert turns.lend() is small
+    assert turns.lend(whole=True) is large
+    waiting = [asyncio.create_task(turns.next(size)) for size in [CHUNK_BYTES] * 3 + [128 * KIB] * 9]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert [task.done() for task in waiting] == [True] * 7 + [False] * 5
+    await asyncio.wait(waiting)
+    for _ in range(64):
+        turns.leave()
+
+
+async def test_no_buffer_is_kept_for_nobody() -> None:
+    """What is of a size that nobody asks for now, or left behind by the last, is let go."""
+    turns = Turns.here()
+    for _ in range(32):
+        turns.join()
+    middling = turns.lend()
+    assert len(middling) == 256 * KIB
+    for _ in range(32):
+        turns.join()
+    turns.take_back(middling)
+    small = turns.lend()
+    turns.take_back(small)
+    for _ in range(32):
+        turns.leave()
+    assert turns.lend() is not middling
+    for _ in range(32):
         turns.leave()
     turns.join()
     assert turns.lend() is not small

@@ -157,8 +157,9 @@ class UploadPayload(Payload):
             # It goes out with the headers, which aiohttp holds back until now.
             await writer.write(self._prefix, drain=False)
             remaining = total = self._source.size_bytes
+            taken = False
             while remaining:
-                buffer = turns.lend()
+                buffer = turns.lend(whole=taken)
                 piece = memoryview(buffer)[:remaining]
                 await self._fill(reader, piece, remaining=remaining)
                 remaining -= len(piece)
@@ -167,12 +168,13 @@ class UploadPayload(Payload):
                     await self._source.verify(reader)
                 await incoming.let_in()
                 await writer.write(piece, drain=False)
+                taken = not transport.get_write_buffer_size()
                 await self._drain(writer)
                 if not transport.get_write_buffer_size():
                     turns.take_back(buffer)
                 self._report(total - remaining)
                 # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
-                await turns.next()
+                await turns.next(len(buffer))
             await incoming.let_in()
             await writer.write(self._suffix, drain=False)
             await self._drain(writer)
