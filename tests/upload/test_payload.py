@@ -17,7 +17,8 @@ import trustme
 
 from zhongzhuan_audio import AsyncClient, Limits, RetryPolicy, TimedOutError, Timeouts
 from zhongzhuan_audio.upload.opening import open_source
-from zhongzhuan_audio.upload.payload import UploadPayload
+from zhongzhuan_audio.upload.payload import Progress, UploadPayload
+from zhongzhuan_audio.upload.turns import Turns
 
 MP3 = (Path(__file__).parent.parent / "data" / "jfk.mp3").read_bytes()
 LARGE = MP3 * 40
@@ -55,23 +56,40 @@ async def server() -> AsyncIterator[tuple[Server, str]]:
         yield kept, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
-async def steps(client: AsyncClient) -> set[int]:
-    """Send the large recording; return by how many bytes the upload went on at a time, but for the first and last."""
-    seen: list[int] = []
+async def steps(client: AsyncClient) -> list[int]:
+    """Send the large recording; return by how many bytes the upload went on at a time, but for the last."""
+    seen = [0]
     await client.transcribe(LARGE, on_progress=lambda sent, _: seen.append(sent))
-    return {after - before for before, after in pairwise(seen[:-1])}
+    return [after - before for before, after in pairwise(seen[:-1])]
 
 
 @pytest.mark.parametrize(("crowd", "least"), [(1, 512), (16, 512), (32, 256), (64, 128), (100, 64)])
 async def test_uploads_share_a_turn_of_the_loop(server: tuple[Server, str], crowd: int, least: int) -> None:
-    """A few send whole buffers; the more there are the less each sends at a time, to a limit. All arrive whole."""
+    """The more there are the less each begins with, to a limit, and goes on with where it is held up. All arrive."""
     kept, url = server
     kept.crowd = crowd
     async with AsyncClient(url, "sk-test", limits=Limits(max_concurrency=crowd)) as client:
-        found = set[int]().union(*await asyncio.gather(*(steps(client) for _ in range(crowd))))
-    assert min(found) == least * KIB
+        found = await asyncio.gather(*(steps(client) for _ in range(crowd)))
+    assert min(first for first, *_ in found) == least * KIB
+    rest = set[int]().union(*(rest for _, *rest in found))
+    assert 512 * KIB in rest
+    assert min(rest) >= least * KIB
     assert len(kept.bodies) == crowd
     assert all(LARGE in body for body in kept.bodies)
+
+
+async def test_a_link_that_holds_up_is_given_little() -> None:
+    """Where many share the memory."""
+    turns = Turns.here()
+    for _ in range(63):
+        turns.join()
+    told: list[int] = []
+    assert (
+        await NarrowLink(tls=False).send(MP3 * 10, stall_s=5.0, on_progress=lambda sent, _: told.append(sent)) == "ok"
+    )
+    assert {after - before for before, after in pairwise([0, *told[:-1]])} == {128 * KIB}
+    for _ in range(63):
+        turns.leave()
 
 
 async def test_a_form_may_be_larger_than_the_buffer(server: tuple[Server, str]) -> None:
@@ -98,7 +116,7 @@ class NarrowLink:
         self._listening.bind(("127.0.0.1", 0))
         self._listening.listen()
 
-    async def send(self, recording: bytes, *, stall_s: float | None) -> str:
+    async def send(self, recording: bytes, *, stall_s: float | None, on_progress: Progress | None = None) -> str:
         """Send a recording over it; return the answer's text."""
         ours = None if self._authority is None else ssl.create_default_context()
         if self._authority is not None and ours is not None:
@@ -110,7 +128,7 @@ class NarrowLink:
         try:
             async with aiohttp.ClientSession(connector=connector) as session:
                 async with AsyncClient(url, "sk-test", session=session, ssl=ours, timeouts=timeouts, retry=once) as it:
-                    return (await it.transcribe(recording)).text
+                    return (await it.transcribe(recording, on_progress=on_progress)).text
         finally:
             self._over.set()
             await serving

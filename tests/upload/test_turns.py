@@ -112,10 +112,12 @@ async def test_a_buffer_is_lent_again() -> None:
     first, second = turns.lend(), turns.lend()
     assert first is not second
     assert len(first) == len(second) == CHUNK_BYTES
-    turns.take_back(first)
-    turns.take_back(second)
+    turns.take_back(first, is_free=True)
+    turns.take_back(second, is_free=True)
     assert turns.lend() is second
     assert turns.lend() is first
+    turns.take_back(first, is_free=False)
+    assert turns.lend() is not first
     turns.leave()
 
 
@@ -126,15 +128,33 @@ async def test_a_link_that_takes_all_has_the_largest() -> None:
         turns.join()
     small, large = turns.lend(), turns.lend(whole=True)
     assert (len(small), len(large)) == (128 * KIB, CHUNK_BYTES)
-    turns.take_back(small)
-    turns.take_back(large)
+    turns.take_back(small, is_free=True)
+    turns.take_back(large, is_free=True)
     assert turns.lend() is small
     assert turns.lend(whole=True) is large
+    turns.take_back(large, is_free=True)
     waiting = [asyncio.create_task(turns.next(size)) for size in [CHUNK_BYTES] * 3 + [128 * KIB] * 9]
     for _ in range(3):
         await asyncio.sleep(0)
     assert [task.done() for task in waiting] == [True] * 7 + [False] * 5
     await asyncio.wait(waiting)
+    for _ in range(64):
+        turns.leave()
+
+
+async def test_the_largest_are_few() -> None:
+    """A link that was fast until just now may hold its piece for long."""
+    turns = Turns.here()
+    for _ in range(64):
+        turns.join()
+    lent = [turns.lend(whole=True) for _ in range(20)]
+    assert [len(buffer) for buffer in lent] == [CHUNK_BYTES] * 16 + [128 * KIB] * 4
+    turns.take_back(lent[-1], is_free=True)
+    assert len(turns.lend(whole=True)) == 128 * KIB
+    turns.take_back(lent[0], is_free=False)
+    assert len(turns.lend(whole=True)) == CHUNK_BYTES
+    for buffer in lent[1:16]:
+        turns.take_back(buffer, is_free=True)
     for _ in range(64):
         turns.leave()
 
@@ -148,9 +168,9 @@ async def test_no_buffer_is_kept_for_nobody() -> None:
     assert len(middling) == 256 * KIB
     for _ in range(32):
         turns.join()
-    turns.take_back(middling)
+    turns.take_back(middling, is_free=True)
     small = turns.lend()
-    turns.take_back(small)
+    turns.take_back(small, is_free=True)
     for _ in range(32):
         turns.leave()
     assert turns.lend() is not middling

@@ -159,19 +159,21 @@ class UploadPayload(Payload):
             remaining = total = self._source.size_bytes
             taken = False
             while remaining:
-                buffer = turns.lend(whole=taken)
-                piece = memoryview(buffer)[:remaining]
-                await self._fill(reader, piece, remaining=remaining)
-                remaining -= len(piece)
-                if not remaining:
-                    # Checked while the relay still waits for the end: it cannot take this upload for a whole one.
-                    await self._source.verify(reader)
-                await incoming.let_in()
-                await writer.write(piece, drain=False)
-                taken = not transport.get_write_buffer_size()
-                await self._drain(writer)
-                if not transport.get_write_buffer_size():
-                    turns.take_back(buffer)
+                buffer, is_free = turns.lend(whole=taken), False
+                try:
+                    piece = memoryview(buffer)[:remaining]
+                    await self._fill(reader, piece, remaining=remaining)
+                    remaining -= len(piece)
+                    if not remaining:
+                        # Checked while the relay still waits for the end: it cannot take this upload for a whole one.
+                        await self._source.verify(reader)
+                    await incoming.let_in()
+                    await writer.write(piece, drain=False)
+                    taken = not transport.get_write_buffer_size()
+                    await self._drain(writer)
+                    is_free = not transport.get_write_buffer_size()
+                finally:
+                    turns.take_back(buffer, is_free=is_free)
                 self._report(total - remaining)
                 # A drain does not yield to a peer that is fast; without this one upload keeps the loop to itself.
                 await turns.next(len(buffer))

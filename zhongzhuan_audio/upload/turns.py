@@ -18,8 +18,8 @@ _LEAST_BYTES = 32 * 1024
 _HELD_BYTES = 8 * 1024 * 1024
 """What the buffers of all uploads come to, where their least is not more, while their links take less than they give.
 
-Of a link that takes whatever it is given nothing is held: its upload has the largest buffer, however many there are.
-Sixty-four of 20 MB take three quarters of the time with that.
+Of a link that takes whatever it is given nothing is held: its upload has the largest buffer, however many there are, as
+long as those come to no more than this, too. Sixty-four of 20 MB take three quarters of the time with that.
 """
 _TURN_BYTES = 2 * 1024 * 1024
 """What all uploads together read and send in one turn of the loop; it takes about 2 ms.
@@ -40,6 +40,8 @@ class Turns:
         """How much an upload holds while its link is busy: a power of two, so that it seldom changes."""
         self._idle: dict[int, list[mmap.mmap]] = {}
         """By their size."""
+        self._large = 0
+        """How many of the largest are lent."""
 
     @classmethod
     def here(cls) -> Turns:
@@ -74,16 +76,25 @@ class Turns:
         copy there from a file's page.
 
         Args:
-            whole: Give the largest there is: the link has taken at once all that it was given.
+            whole: Give one of the largest, if there is room: the link has taken at once all that it was given.
         """
-        size_bytes = CHUNK_BYTES if whole else self.piece_bytes
+        is_large = whole and self._large * CHUNK_BYTES < _HELD_BYTES
+        size_bytes = CHUNK_BYTES if is_large else self.piece_bytes
+        self._large += size_bytes == CHUNK_BYTES
         idle = self._idle.get(size_bytes)
         return idle.pop() if idle else _pages(size_bytes)
 
-    def take_back(self, buffer: mmap.mmap) -> None:
-        """Take a buffer of which no transport holds anything."""
-        if len(buffer) in (CHUNK_BYTES, self.piece_bytes):
-            self._idle.setdefault(len(buffer), []).append(buffer)
+    def take_back(self, buffer: mmap.mmap, *, is_free: bool) -> None:
+        """Take a buffer that was lent.
+
+        Args:
+            buffer: What `lend` returned.
+            is_free: Whether no transport holds anything of it, so that it can be lent again.
+        """
+        size_bytes = len(buffer)
+        self._large -= size_bytes == CHUNK_BYTES
+        if is_free and size_bytes in (CHUNK_BYTES, self.piece_bytes):
+            self._idle.setdefault(size_bytes, []).append(buffer)
 
     async def next(self, piece_bytes: int) -> None:
         """Give way to all else, and to the uploads whose turn is before.
