@@ -248,6 +248,55 @@ def test_closing_from_another_thread_ends_a_call_with_an_error_of_ours(
     assert caught.value.billed == "maybe"
 
 
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)
+def test_a_callback_that_exits_ends_every_call(local_relay: LocalRelay, jfk: Path) -> None:
+    """Its thread ends with its loop; whoever waits is told, and so is whoever calls after it."""
+    client = Client(local_relay.base_url, local_relay.api_key)
+    client.transcribe(jfk)
+    ended: list[str] = []
+
+    def call(**options: Any) -> None:
+        try:
+            while True:
+                client.transcribe(jfk, **options)
+        except (ConfigurationError, TransportError) as error:
+            ended.append(error.message)
+
+    calls = [threading.Thread(target=call, daemon=True) for _ in range(4)]
+    calls.append(threading.Thread(target=call, kwargs={"on_progress": lambda *_: sys.exit(3)}, daemon=True))
+    for each in calls:
+        each.start()
+    for each in calls:
+        each.join(10)
+    assert len(ended) == len(calls)
+    assert all("closed" in message for message in ended)
+
+
+def test_closed_while_the_first_call_begins(local_relay: LocalRelay, jfk: Path) -> None:
+    """The call has no answer after that, and no thread stays."""
+    for _ in range(10):
+        client = Client(local_relay.base_url, local_relay.api_key)
+        ended: list[str] = []
+
+        def call(client: Client = client, ended: list[str] = ended) -> None:
+            try:
+                client.transcribe(jfk)
+            except (ConfigurationError, TransportError) as error:
+                ended.append(error.message)
+
+        thread = threading.Thread(target=call)
+        thread.start()
+        client.close()
+        thread.join(10)
+        assert "closed" in ended[0]
+        worker = client._runner._worker
+        if worker is not None:
+            worker.thread.join(10)
+            assert not worker.thread.is_alive()
+
+
 def test_calls_that_meet_the_end_do_not_wait_for_ever(local_relay: LocalRelay, jfk: Path) -> None:
     """Whenever a client is closed, each of the calls of other threads ends: with a transcript or an error of ours."""
     for round_ in range(20):

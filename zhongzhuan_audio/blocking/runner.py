@@ -134,13 +134,13 @@ class Runner:
     def _running_worker(self) -> Worker:
         """Return the worker, begun at the first call, and again in a forked child."""
         worker, pid = self._worker, os.getpid()
-        if worker is not None and worker.pid == pid and not self._closed:
+        if worker is not None and worker.pid == pid and not self._is_closed():
             return worker
         if self._pid != pid:
             # The lock may have been held by a thread that the child does not have.
             self._lock, self._pid = threading.Lock(), pid
         with self._lock:
-            if self._closed:
+            if self._is_closed():
                 raise _closed()
             if self._worker is not None and self._worker.pid != pid:
                 _inherited.append(self._worker)
@@ -148,7 +148,14 @@ class Runner:
             if self._worker is None:
                 self._worker = Worker(self._client)
                 weakref.finalize(self, self._worker.stop)
+                if self._is_closed():
+                    # Just now, by another thread, which saw no worker.
+                    self._worker.stop()
+                    raise _closed()
             return self._worker
+
+    def _is_closed(self) -> bool:
+        return self._closed
 
 
 def _pass_on(done: Future[None], opened: Future[Any]) -> None:

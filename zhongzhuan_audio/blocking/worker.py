@@ -1,7 +1,7 @@
 """The thread in which a blocking client's coroutines run.
 
 The thread is a daemon. `anyio.from_thread.start_blocking_portal`, kept open by a client that nobody closes, would hang
-the interpreter at exit, and hang a forked child; and a call through anyio's portal costs twice what it costs here.
+the interpreter at exit, and hang a forked child; and to hand a call over through a portal costs twice what it does here.
 """
 
 from __future__ import annotations
@@ -38,14 +38,22 @@ class Worker:
         self.pid: int = os.getpid()
         self.stopped: bool = False
         self._calls: set[asyncio.Task[None]] = set()
+        self._given: set[Future[Any]] = set()
+        """What has not ended of what `begin` returned."""
         # What a loop is given between its last turn and its end would never be begun, nor end. A finalizer may come
         # at any time, in this very thread.
         self._lock = threading.RLock()
-        self._ready: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+        self._loop: asyncio.AbstractEventLoop
+        self._stopping: asyncio.Event
+        self._ready: Future[None] = Future()
         self.thread: threading.Thread = threading.Thread(target=self._main, name="zhongzhuan-audio", daemon=True)
         self.thread.start()
         _living.add(self)
-        self._loop, self._stopping = self._ready.result()
+        try:
+            self._ready.result()
+        except BaseException:
+            self.stop()
+            raise
 
     def _main(self) -> None:
         try:
@@ -54,12 +62,18 @@ class Worker:
             if self._ready.done():
                 raise
             self._ready.set_exception(error)
+        finally:
+            # A callback that exits ends the loop too, with whatever it was to do.
+            with self._lock:
+                self.stopped = True
+                for future in list(self._given):
+                    future.cancel()
 
     async def _serve(self) -> None:
         async with self.client:
-            stopping = asyncio.Event()
-            self._ready.set_result((asyncio.get_running_loop(), stopping))
-            await stopping.wait()
+            self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+            self._ready.set_result(None)
+            await self._stopping.wait()
             for call in self._calls:
                 call.cancel()
             await asyncio.gather(*self._calls, return_exceptions=True)
@@ -74,6 +88,8 @@ class Worker:
         with self._lock:
             if self.stopped:
                 raise RuntimeError("the thread ends")
+            self._given.add(future)
+            future.add_done_callback(self._given.discard)
             self._loop.call_soon_threadsafe(self._start, function, future)
         return future
 
@@ -90,8 +106,11 @@ class Worker:
         try:
             result = await function(self.client)
         except asyncio.CancelledError:
-            future.cancel()
-            future.set_running_or_notify_cancel()
+            task = asyncio.current_task()
+            # Where the loop ends by itself, `_main` tells so a moment later.
+            if self.stopped or task is None or not task.cancelling():
+                future.cancel()
+                future.set_running_or_notify_cancel()
             raise
         except BaseException as error:
             # Once it runs it cannot be cancelled under what is done to it.
@@ -114,6 +133,8 @@ class Worker:
             return
         with self._lock:
             self.stopped = True
+        if self._ready.exception() is not None:
+            return
         self.call_soon(self._stopping.set)
         if threading.current_thread() is not self.thread:
             self.thread.join(_EXIT_WAIT_S)
