@@ -424,6 +424,21 @@ async def test_stopping_does_not_wait_for_the_input() -> None:
         assert [outcome async for outcome in outcomes] == []
 
 
+async def test_nobody_waits_for_what_was_cancelled_by_others() -> None:
+    """A recording that waits for something of the caller's may be cancelled with it."""
+    waited_for = asyncio.get_running_loop().create_future()
+
+    async def hear(_: Job, __: Place) -> Transcription:
+        waited_for.cancel()
+        await waited_for
+        raise AssertionError
+
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="what a recording waited for was cancelled"):
+            await collect(names(3), hear)
+    assert others() == set()
+
+
 async def test_nobody_waits_for_a_task_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes wrong where nothing should is raised, and what runs beside it is cancelled."""
     leave = Place.leave

@@ -293,10 +293,13 @@ class _Batch:
         return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        """Raise what a task ended with: what it should have told was not told, and who waits would wait for ever."""
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # Nothing that it should have told was told: whoever waits for that would wait for ever.
-            self._fail(error)
+        if not task.cancelled():
+            if (error := task.exception()) is not None:
+                self._fail(error)
+        elif not (self._closed or self._stopped or self._failure):
+            self._fail(RuntimeError("what a recording waited for was cancelled"))
 
     def _move(self) -> None:
         self._moved.set()
