@@ -92,6 +92,37 @@ async def test_a_link_that_holds_up_is_given_little() -> None:
         turns.leave()
 
 
+async def test_a_link_that_takes_all_is_given_much(server: tuple[Server, str]) -> None:
+    """However many there are."""
+    kept, url = server
+    turns = Turns.here()
+    for _ in range(63):
+        turns.join()
+    async with AsyncClient(url, "sk-test") as client:
+        first, *rest = await steps(client)
+    assert first == 128 * KIB
+    assert 512 * KIB in rest
+    assert LARGE in kept.bodies[0]
+    for _ in range(63):
+        turns.leave()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+async def test_a_buffer_that_is_held_is_not_lent_again(tls: bool) -> None:
+    """A transport, or a thread that reads, may hold it after the upload was given up."""
+    turns = Turns.here()
+    turns.join()
+    sending = asyncio.create_task(NarrowLink(tls=tls, takes_bytes=1).send(MP3 * 15, stall_s=None))
+    while not turns._large:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    sending.cancel()
+    await asyncio.wait([sending])
+    assert turns._large == 0
+    assert not any(turns._idle.values())
+    turns.leave()
+
+
 async def test_a_form_may_be_larger_than_the_buffer(server: tuple[Server, str]) -> None:
     """A very long prompt goes out whole, and the recording behind it."""
     kept, url = server

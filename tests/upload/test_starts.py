@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from pathlib import Path
 
+import pytest
+
+from zhongzhuan_audio import AsyncClient
+from zhongzhuan_audio.relay import LocalRelay
 from zhongzhuan_audio.upload.starts import Starts
 
 
@@ -55,6 +60,23 @@ async def test_who_left_takes_no_turn() -> None:
     """A call that was cancelled while it waited holds nobody up."""
     turns = await begun_in(9, cancelled=(3, 4, 5, 6))
     assert [number for turn in turns for number in turn] == [0, 1, 2, 7, 8]
+
+
+@pytest.mark.parametrize(("copies", "starts"), [(1, 1), (20, 2)])
+async def test_every_upload_passes(
+    local_relay: LocalRelay, jfk: Path, monkeypatch: pytest.MonkeyPatch, copies: int, starts: int
+) -> None:
+    """A large one twice: threads that have looked for lengths may end all at once."""
+    passed, real = [], Starts.next
+
+    async def counted(self: Starts) -> None:
+        passed.append(self)
+        await real(self)
+
+    monkeypatch.setattr(Starts, "next", counted)
+    async with AsyncClient(local_relay.base_url, local_relay.api_key) as client:
+        await client.transcribe(jfk.read_bytes() * copies, prepare="never")
+    assert passed == [Starts.here()] * starts
 
 
 async def test_turns_come_again() -> None:

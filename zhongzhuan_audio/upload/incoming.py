@@ -17,7 +17,8 @@ class Incoming:
         connection = transport.get_extra_info("socket")
         # Neither holds a descriptor of its own; a plain poll costs a third of what its selector does.
         self._poll: Callable[[int], list[Any]] = lambda _: []
-        if connection is None:
+        if connection is None or connection.fileno() < 0:
+            # Closed, which whoever writes is told.
             return
         if hasattr(select, "poll"):
             poll = select.poll()

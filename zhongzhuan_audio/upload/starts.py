@@ -31,6 +31,9 @@ class Starts:
         loop = asyncio.get_running_loop()
         starts = _of_loops.get(loop)
         if starts is None:
+            # One that was closed with somebody waiting is held by who waits.
+            for closed in [each for each in _of_loops if each.is_closed()]:
+                del _of_loops[closed]
             starts = _of_loops[loop] = cls()
         return starts
 

@@ -49,6 +49,9 @@ class Turns:
         loop = asyncio.get_running_loop()
         turns = _of_loops.get(loop)
         if turns is None:
+            # One that was closed with somebody waiting is held by who waits.
+            for closed in [each for each in _of_loops if each.is_closed()]:
+                del _of_loops[closed]
             turns = _of_loops[loop] = cls()
         return turns
 
