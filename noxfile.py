@@ -106,9 +106,9 @@ def bulk(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True, default=False)
 def bench(session: nox.Session) -> None:
-    """Measure uploads beside other clients and a program in C; needs a C compiler."""
+    """Measure uploads beside other clients and a program in C, and write docs/performance.md; Linux, a C compiler."""
     session.install("--quiet", "--upgrade", ".", "openai[aiohttp]", "httpx", "matplotlib", "trustme")
-    session.run("python", "tests/bench/speed/bench.py", *session.posargs)
+    session.run("python", "tests/bench/speed/bench.py", *(session.posargs or ("--page", "docs/performance.md")))
 
 
 @nox.session(venv_backend="none", default=False)

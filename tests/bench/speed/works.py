@@ -35,7 +35,7 @@ class Work:
     is_tls: bool = False
     is_watched: bool = False
     """Whether somebody looks how long the loop stands still."""
-    kind: Literal["uploads", "push", "import", "start", "decode"] = "uploads"
+    kind: Literal["uploads", "import", "start", "decode"] = "uploads"
 
 
 @attrs.frozen(kw_only=True)
