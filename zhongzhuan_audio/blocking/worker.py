@@ -1,7 +1,7 @@
 """The thread in which a blocking client's coroutines run.
 
 The thread is a daemon. `anyio.from_thread.start_blocking_portal`, kept open by a client that nobody closes, would hang
-the interpreter at exit, and hang a forked child; and to hand a call over through a portal costs twice what it does here.
+the interpreter at exit, and hang a forked child; and to hand a call over through a portal costs twice as much.
 """
 
 from __future__ import annotations
