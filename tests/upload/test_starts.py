@@ -105,3 +105,25 @@ def test_a_loop_that_ended_is_let_go() -> None:
     found = asyncio.run(calls())
     gc.collect()
     assert found() is None
+
+
+def test_a_loop_that_was_closed_under_those_who_wait_is_let_go() -> None:
+    """When another loop has its first call."""
+    loop = asyncio.new_event_loop()
+    found = weakref.ref(loop)
+    starts = loop.run_until_complete(_starts())
+    calls = [loop.create_task(starts.next()) for _ in range(9)]
+    loop.run_until_complete(asyncio.sleep(0))
+    waiting = [call for call in calls if not call.done()]
+    for call in waiting:
+        call._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.close()
+    assert waiting
+    del loop, starts, calls, call, waiting
+    asyncio.run(_starts())
+    gc.collect()
+    assert found() is None
+
+
+async def _starts() -> Starts:
+    return Starts.here()

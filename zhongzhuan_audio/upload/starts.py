@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from weakref import WeakKeyDictionary
 
+from zhongzhuan_audio.upload.turns import forget_closed
+
 __all__ = ["Starts"]
 
 _AT_ONCE = 2
@@ -31,9 +33,7 @@ class Starts:
         loop = asyncio.get_running_loop()
         starts = _of_loops.get(loop)
         if starts is None:
-            # One that was closed with somebody waiting is held by who waits.
-            for closed in [each for each in _of_loops if each.is_closed()]:
-                del _of_loops[closed]
+            forget_closed(_of_loops)
             starts = _of_loops[loop] = cls()
         return starts
 

@@ -6,9 +6,10 @@ import asyncio
 import mmap
 import sys
 from collections import deque
+from typing import Any
 from weakref import WeakKeyDictionary
 
-__all__ = ["CHUNK_BYTES", "Turns"]
+__all__ = ["CHUNK_BYTES", "Turns", "forget_closed"]
 
 CHUNK_BYTES = 512 * 1024
 """The largest buffer of one upload. Half of it costs a tenth more at 1 GB, and a quarter more at 10 MB, four at once;
@@ -49,9 +50,7 @@ class Turns:
         loop = asyncio.get_running_loop()
         turns = _of_loops.get(loop)
         if turns is None:
-            # One that was closed with somebody waiting is held by who waits.
-            for closed in [each for each in _of_loops if each.is_closed()]:
-                del _of_loops[closed]
+            forget_closed(_of_loops)
             turns = _of_loops[loop] = cls()
         return turns
 
@@ -128,6 +127,15 @@ class Turns:
                 room -= piece_bytes
         if self._waiting:
             self._come()
+
+
+def forget_closed(of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, Any]) -> None:
+    """Let go of what belongs to loops that were closed with somebody waiting: who waits would keep it and them."""
+    # A list at once: another thread may begin a loop of its own meanwhile.
+    for found in of_loops.keyrefs():
+        loop = found()
+        if loop is not None and loop.is_closed():
+            of_loops.pop(loop, None)
 
 
 def _pages(size_bytes: int) -> mmap.mmap:
